@@ -1,0 +1,171 @@
+package audit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sealring/sealring/internal/fault"
+	"github.com/sealring/sealring/internal/store"
+)
+
+// ErrUnavailable is a log that cannot take a record; what it should describe must not happen (R-11).
+var ErrUnavailable = fault.New(fault.Unavailable, "the audit log cannot be written")
+
+// writeTimeout bounds how long a request waits for the log (R-11).
+const writeTimeout = 2 * time.Second
+
+// Config names what a Log needs.
+type Config struct {
+	Store *store.DB
+	// Server names this server's chain: stable across restarts, unique among replicas.
+	Server string
+	Now    func() time.Time
+}
+
+// Log appends events. It is safe for concurrent use.
+type Log struct {
+	db     *store.DB
+	server string
+	now    func() time.Time
+
+	commit sync.Mutex // held while a batch is written; taken before mu
+	mu     sync.Mutex // guards open
+	open   *batch
+}
+
+// batch is a set of events that share one commit.
+type batch struct {
+	events []Event
+	done   chan struct{}
+	err    error
+}
+
+// New returns a Log that continues the chain of c.Server.
+func New(c Config) (*Log, error) {
+	if c.Store == nil || c.Server == "" || c.Now == nil {
+		return nil, errors.New("audit: Store, Server and Now are needed")
+	}
+	return &Log{db: c.Store, server: c.Server, now: c.Now}, nil
+}
+
+// Record appends e in the transaction of the write that it describes. The actor of ctx is
+// filled in where e names none. A failure must fail the transaction.
+func (l *Log) Record(ctx context.Context, tx *store.Tx, e Event) error {
+	if e.Actor == (Actor{}) {
+		e.Actor = ActorFrom(ctx)
+	}
+	if e.Time.IsZero() {
+		e.Time = l.now()
+	}
+	e.Time = e.Time.UTC().Truncate(time.Second)
+	clip(&e)
+	body, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode audit event: %w", err)
+	}
+	seq, prev := int64(0), []byte{}
+	_, err = tx.Get(ctx, "SELECT seq, hash FROM audit WHERE server = $1 ORDER BY seq DESC LIMIT 1", []any{l.server}, &seq, &prev)
+	if err != nil {
+		return fmt.Errorf("read the head of the audit chain: %w", err)
+	}
+	seq++
+	_, err = tx.Exec(ctx, `INSERT INTO audit (server, seq, at, kind, tenant_id, principal_id, operation, target, correlation_id, body, prev, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		l.server, seq, e.Time.Unix(), string(e.Kind), string(e.Actor.Tenant), string(e.Actor.Object),
+		e.Operation, e.Target, e.Actor.CorrelationID, string(body), prev, link(prev, l.server, seq, body))
+	if err != nil {
+		return fmt.Errorf("append to the audit log: %w", err)
+	}
+	return nil
+}
+
+// link is the hash of a record: over the one before it, the server, the number and the
+// text, each preceded by its length.
+func link(prev []byte, server string, seq int64, body []byte) []byte {
+	h := sha256.New()
+	for _, part := range [][]byte{prev, []byte(server), binary.BigEndian.AppendUint64(nil, uint64(seq)), body} {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		h.Write(part)
+	}
+	return h.Sum(nil)
+}
+
+// Write appends e durably before it returns; callers that arrive while a commit is under
+// way share the next one. Errors: ErrUnavailable, within 2 s.
+func (l *Log) Write(ctx context.Context, e Event) error {
+	if e.Actor == (Actor{}) {
+		e.Actor = ActorFrom(ctx)
+	}
+	if e.Time.IsZero() {
+		e.Time = l.now()
+	}
+	b, leads := l.join(e)
+	if leads {
+		l.flush(context.WithoutCancel(ctx), b)
+	}
+	select {
+	case <-b.done:
+		return b.err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+}
+
+// join adds e to the batch that is not yet being written; whoever opened it leads it.
+func (l *Log) join(e Event) (b *batch, leads bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		l.open, leads = &batch{done: make(chan struct{})}, true
+	}
+	l.open.events = append(l.open.events, e)
+	return l.open, leads
+}
+
+// flush waits for the commit under way, closes b to newcomers and writes it.
+func (l *Log) flush(ctx context.Context, b *batch) {
+	l.commit.Lock()
+	defer l.commit.Unlock()
+	l.mu.Lock()
+	l.open = nil
+	l.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	err := l.db.Update(ctx, func(tx *store.Tx) error {
+		for _, e := range b.events {
+			if err := l.Record(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	close(b.done)
+}
+
+// clip caps the texts that a caller may have chosen.
+func clip(e *Event) {
+	for _, s := range []*string{&e.Operation, &e.Target, &e.Reason, &e.Actor.Name, &e.Actor.CorrelationID, &e.Actor.Source, &e.Actor.UserAgent} {
+		*s = capped(*s)
+	}
+	for k, v := range e.Details {
+		e.Details[k] = capped(v)
+	}
+}
+
+// capped returns at most 1 KiB of s.
+func capped(s string) string {
+	const limit = 1024
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit] + "…"
+}

@@ -1,0 +1,201 @@
+// Package store opens SQLite or PostgreSQL and runs transactions. It knows no table but
+// its own change feed: every other statement stands beside the type it loads.
+//
+// One statement text serves both engines. Placeholders are written $1, $2 …; columns are
+// TEXT, BIGINT, BOOLEAN and BYTEA; times are UTC whole seconds since 1970. Writers are
+// serialised on both engines (SQLite has one writer; PostgreSQL takes one advisory lock),
+// so a transaction that reads and then writes needs no retry and no isolation level above
+// the default, and the suite expects the same of both.
+//
+// What it refuses: a database of a newer release, a damaged one, SQLite settings that do
+// not read back as asked. It never re-creates a store that exists but does not open.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sealring/sealring/internal/fault"
+)
+
+// Failures of opening and using a store.
+var (
+	// ErrUnavailable is an engine that cannot be reached or does not accept the work.
+	ErrUnavailable = fault.New(fault.Unavailable, "the store is not available")
+	// ErrNewer is a database that a newer release has migrated.
+	ErrNewer = fault.New(fault.Precondition, "the database was written by a newer release of sealring")
+	// ErrCorrupt is a database that exists and cannot be read.
+	ErrCorrupt = fault.New(fault.Precondition, "the database is damaged")
+	// ErrUnsafe is an engine that runs with settings under which an answered write could be lost.
+	ErrUnsafe = fault.New(fault.Precondition, "the database does not run with the settings that durability needs")
+)
+
+// Config says which engine to use and how. Exactly one of SQLitePath and PostgresDSN is set.
+type Config struct {
+	// SQLitePath is the database file; its directory exists. ":memory:" is refused.
+	SQLitePath string
+	// PostgresDSN is a libpq connection string or URL. It is a secret: it may hold a password.
+	PostgresDSN string
+	// Now is the clock of the change feed (UTC).
+	Now func() time.Time
+}
+
+// DB is an open, migrated store. It is safe for concurrent use.
+type DB struct {
+	engine engine
+	write  *sql.DB // on SQLite one connection; on PostgreSQL the same pool as read
+	read   *sql.DB
+	now    func() time.Time
+	last   atomic.Int64 // highest feed sequence delivered to subscribers
+
+	mu          sync.Mutex // guards subscribers, and orders deliveries
+	subscribers map[string][]func(keys []string)
+}
+
+// New opens the store, checks its settings and brings its tables to this release.
+// Errors: ErrUnavailable, ErrNewer, ErrCorrupt, ErrUnsafe.
+func New(ctx context.Context, c Config) (*DB, error) {
+	if (c.SQLitePath == "") == (c.PostgresDSN == "") {
+		return nil, errors.New("store: set exactly one of SQLitePath and PostgresDSN")
+	}
+	if c.Now == nil {
+		return nil, errors.New("store: Now is not set")
+	}
+	db := &DB{now: c.Now, subscribers: map[string][]func([]string){}}
+	var err error
+	if c.SQLitePath != "" {
+		db.engine = sqliteEngine
+		db.write, db.read, err = openSQLite(ctx, c.SQLitePath)
+	} else {
+		db.engine = postgresEngine
+		db.write, db.read, err = openPostgres(ctx, c.PostgresDSN)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := db.migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := db.loadPosition(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// Close ends all connections. Transactions that still run fail.
+func (db *DB) Close() error {
+	err := db.write.Close()
+	if db.read != db.write {
+		err = errors.Join(err, db.read.Close())
+	}
+	return err
+}
+
+// Engine names the engine for people: "SQLite" or "PostgreSQL".
+func (db *DB) Engine() string { return db.engine.name }
+
+// View runs fn in a read-only transaction that sees one consistent state.
+func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	tx, err := db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: db.engine.viewLevel})
+	if err != nil {
+		return unavailable("begin to read", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // a read-only transaction has nothing to lose
+	return fn(&Tx{sql: tx, engine: db.engine})
+}
+
+// Update runs fn in a transaction that no other writer overlaps, commits it durably and
+// then tells subscribers what changed, before it returns. If fn fails nothing is written.
+func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	sqlTx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return unavailable("begin to write", err)
+	}
+	defer sqlTx.Rollback() //nolint:errcheck // after Commit this does nothing
+	if db.engine.lock != "" {
+		if _, err := sqlTx.ExecContext(ctx, db.engine.lock); err != nil {
+			return unavailable("wait for other writers", err)
+		}
+	}
+	tx := &Tx{sql: sqlTx, engine: db.engine, now: db.now}
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.appendFeed(ctx); err != nil {
+		return err
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return unavailable("commit", err)
+	}
+	db.deliverOwn(tx)
+	return nil
+}
+
+// unavailable wraps an engine's failure to do work that is right in itself.
+func unavailable(doing string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+}
+
+// Tx is one transaction. It is not safe for concurrent use and dies with the function
+// that received it.
+type Tx struct {
+	sql     *sql.Tx
+	engine  engine
+	now     func() time.Time
+	changes []change
+	last    int64
+}
+
+// Exec runs a statement that returns no rows and reports how many it touched.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := tx.sql.ExecContext(ctx, tx.engine.rebind(query), args...)
+	if err != nil {
+		return 0, tx.engine.classify(err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, tx.engine.classify(err)
+	}
+	return n, nil
+}
+
+// Query runs a statement that returns rows and calls scan for each of them.
+func (tx *Tx) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
+	rows, err := tx.sql.QueryContext(ctx, tx.engine.rebind(query), args...)
+	if err != nil {
+		return tx.engine.classify(err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err below reports what matters
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return tx.engine.classify(err)
+	}
+	return nil
+}
+
+// Row is a result row to be scanned.
+type Row interface{ Scan(dest ...any) error }
+
+// Get reads one row into dest and reports whether there was one.
+func (tx *Tx) Get(ctx context.Context, query string, args []any, dest ...any) (bool, error) {
+	err := tx.sql.QueryRowContext(ctx, tx.engine.rebind(query), args...).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, tx.engine.classify(err)
+	}
+	return true, nil
+}
