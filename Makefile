@@ -1,0 +1,43 @@
+# What a person runs: `make demo`, then `make check`. The rest is for working on sealring.
+GO      ?= go
+BIN     := bin/sealring
+TOOL    := $(GO) tool -modfile=tools/go.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+
+.PHONY: build demo check static test e2e pg bench fuzz vuln clean
+
+build: ## the static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/sealring
+
+demo: build ## the main job from nothing to the end, in a temporary directory
+	./$(BIN) demo
+
+check: static test e2e ## everything CI runs
+
+static: ## formatting, vet, lint
+	@test -z "$$(gofmt -l cmd internal e2e)" || { gofmt -l cmd internal e2e; echo "run gofmt"; exit 1; }
+	$(GO) vet -tags e2e ./...
+	$(TOOL) golangci-lint run
+
+test: ## unit tests with the race detector, on SQLite and PostgreSQL
+	./scripts/with-postgres $(GO) test -race -count=1 -timeout 20m ./cmd/... ./internal/...
+
+e2e: build ## third-party clients against the built binary
+	./e2e/clients/install.sh
+	./scripts/with-postgres $(GO) test -tags e2e -count=1 -timeout 25m -v ./e2e
+
+pg: ## the store suites on a private PostgreSQL
+	./scripts/with-postgres $(GO) test -count=1 ./internal/...
+
+bench: build ## figures for docs/performance.md, as ratios in one run
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/... | grep -v '^ok\|^PASS\|no test files\|^goos\|^goarch'
+	$(GO) run ./cmd/sealring bench --binary $(BIN)
+
+fuzz: ## every fuzz target, FUZZTIME each
+	./scripts/fuzz $(or $(FUZZTIME),20s)
+
+vuln: ## known vulnerabilities; needs the vulnerability database on the network
+	$(TOOL) govulncheck ./...
+
+clean:
+	rm -rf bin

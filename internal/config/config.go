@@ -1,0 +1,149 @@
+// Package config turns one YAML file, the environment and the command line into one
+// validated Config. Unknown keys are errors, and a missing value never switches a check
+// off: what has no safe default must be given.
+//
+// Order of precedence, strongest first: flag, environment variable, file, default. The
+// environment variable of a key is SEALRING_ and its path in capitals joined by
+// underscores: `listen.tls_port` is SEALRING_LISTEN_TLS_PORT.
+package config
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// Config is the validated configuration of `sealring up`.
+type Config struct {
+	// Data is the data directory, absolute, mode 0700. Not in the file: it says where the file's world is.
+	Data string `yaml:"-"`
+	// Listen says where the servers listen.
+	Listen Listen `yaml:"listen"`
+	// Domain is the suffix of all names served. Default "sealring.internal". It is frozen at first start.
+	Domain string `yaml:"domain"`
+	// PublicPort is the port that clients outside the proxy use for the issuer's names,
+	// 1-65535. Default: the TLS port of the first start (L-1).
+	PublicPort int `yaml:"public_port"`
+	// Store says where the data lives.
+	Store Store `yaml:"store"`
+	// KEK says where the key-encryption key comes from.
+	KEK KEK `yaml:"kek"`
+	// Tokens says how long tokens live.
+	Tokens Tokens `yaml:"tokens"`
+	// Azure switches Azure's awkward behaviours on (D-8).
+	Azure Azure `yaml:"azure"`
+	// Log says what is logged.
+	Log Log `yaml:"log"`
+	// Ops says where health, metrics and profiles are served.
+	Ops Ops `yaml:"ops"`
+}
+
+// Listen holds addresses and ports. A port of 0 picks a free one.
+type Listen struct {
+	// Address is the IP address of the TLS listener. Default "127.0.0.1".
+	Address string `yaml:"address"`
+	// TLSPort serves sign-in, Resource Manager, Graph and vaults. Default 8443.
+	TLSPort int `yaml:"tls_port"`
+	// HTTPPort serves the App Service token endpoint, on loopback. Default 8080.
+	HTTPPort int `yaml:"http_port"`
+	// ProxyPort serves the CONNECT proxy for our names, on loopback. Default 8081; 0 if HTTPPort is 0.
+	ProxyPort int `yaml:"proxy_port"`
+	// IMDSPort serves the instance metadata token endpoint, on loopback. Default 8082; 0 if HTTPPort is 0.
+	IMDSPort int `yaml:"imds_port"`
+	// IMDS lists further addresses (ip:port) for the instance metadata endpoint: loopback or
+	// link-local only. Default none.
+	IMDS []string `yaml:"imds"`
+}
+
+// Store names the engine. At most one of the two is set; neither means SQLite in Data.
+type Store struct {
+	SQLite   SQLite   `yaml:"sqlite"`
+	Postgres Postgres `yaml:"postgres"`
+}
+
+// SQLite is the embedded engine.
+type SQLite struct {
+	// Path is the database file. Default "<data>/sealring.db".
+	Path string `yaml:"path"`
+}
+
+// Postgres is the engine for several replicas.
+type Postgres struct {
+	// DSNFile holds the connection string: a secret, so it comes from a file of mode 0600.
+	DSNFile string `yaml:"dsn_file"`
+}
+
+// KEK is the source of the key-encryption key (L-12). At most one is set; neither means
+// $XDG_CONFIG_HOME/sealring/<installation>.kek.
+type KEK struct {
+	// File holds the key: 0600, outside the data directory.
+	File string `yaml:"file"`
+	// Command prints the key on standard output. Its parts are not passed to a shell.
+	Command []string `yaml:"command"`
+}
+
+// Tokens holds lifetimes.
+type Tokens struct {
+	// ManagedIdentity is the life of a managed identity's token. Default 24h, from 5m to 24h.
+	ManagedIdentity time.Duration `yaml:"managed_identity"`
+}
+
+// Azure holds the switches of D-8. All are off by default; preset: strict turns all on.
+type Azure struct {
+	// Preset is "" or "strict".
+	Preset string `yaml:"preset"`
+	// Cache24h keeps a minted token for its whole life, whatever changes: permission claims stay stale as in Azure.
+	Cache24h *bool `yaml:"cache_24h"`
+	// Throttle answers 429 above 20 token requests a second or 5 at a time per node.
+	Throttle *bool `yaml:"throttle"`
+	// StrictAPIVersions refuses api-versions that Azure does not list.
+	StrictAPIVersions *bool `yaml:"strict_api_versions"`
+	// StrictVaultAudience refuses a vault token whose audience ends in a slash.
+	StrictVaultAudience *bool `yaml:"strict_vault_audience"`
+}
+
+// Log says what is logged, to standard error.
+type Log struct {
+	// Level is debug, info, warn or error. Default "warn" for `up` on a terminal, else "info".
+	Level string `yaml:"level"`
+	// Format is text or json. Default "json".
+	Format string `yaml:"format"`
+}
+
+// Ops is the operations listener.
+type Ops struct {
+	// Listen is a loopback ip:port. Default "": off.
+	Listen string `yaml:"listen"`
+}
+
+// On reports whether a switch is on, given the preset.
+func (a Azure) On(choice *bool) bool {
+	if choice != nil {
+		return *choice
+	}
+	return a.Preset == "strict"
+}
+
+// SQLitePath is the database file, or "" when PostgreSQL is configured.
+func (c Config) SQLitePath() string {
+	if c.Store.Postgres.DSNFile != "" {
+		return ""
+	}
+	if c.Store.SQLite.Path != "" {
+		return c.Store.SQLite.Path
+	}
+	return filepath.Join(c.Data, "sealring.db")
+}
+
+// Default returns the configuration of a machine with no file, no environment and no flags.
+func Default(dataDir string) Config {
+	return Config{
+		Data:   dataDir,
+		Listen: Listen{Address: "127.0.0.1", TLSPort: 8443, HTTPPort: 8080, ProxyPort: unset, IMDSPort: unset},
+		Domain: "sealring.internal",
+		Tokens: Tokens{ManagedIdentity: 24 * time.Hour},
+		Log:    Log{Level: "info", Format: "json"},
+	}
+}
+
+// unset marks a port whose default depends on another.
+const unset = -1
