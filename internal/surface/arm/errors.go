@@ -1,0 +1,206 @@
+package arm
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/sealring/sealring/internal/bearer"
+	"github.com/sealring/sealring/internal/fault"
+	"github.com/sealring/sealring/internal/httpd"
+	"github.com/sealring/sealring/internal/managedidentity"
+	"github.com/sealring/sealring/internal/rbac"
+	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/vault"
+)
+
+// Failures of Resource Manager itself; what they look like on the wire is in wireErrors.
+var (
+	// ErrAuthorization is an action that the principal may not do at the scope.
+	ErrAuthorization = fault.New(fault.Denied, "The client does not have authorization to perform the action.")
+	// ErrLinkedAuthorization is a write that names an identity the principal may not assign (S-48).
+	ErrLinkedAuthorization = fault.New(fault.Denied, "The client does not have permission on a linked scope.")
+	// ErrMethod is a path that exists for other methods only.
+	ErrMethod = fault.New(fault.Invalid, "The requested resource does not support the http method.")
+	// ErrNamespace is a provider that is not served.
+	ErrNamespace = fault.New(fault.NotFound, "The resource namespace is invalid.")
+	// ErrType is a type that the provider does not have.
+	ErrType = fault.New(fault.NotFound, "The resource type could not be found.")
+	// ErrLocation is a tracked resource without a location.
+	ErrLocation = fault.New(fault.Invalid, "The location property is required for this definition.")
+	// ErrName is a name that breaks the rule of its type.
+	ErrName = fault.New(fault.Invalid, "The resource name is invalid.")
+	// ErrGroupName is a resource group name that cannot be one.
+	ErrGroupName = fault.New(fault.Invalid, "The resource group name is invalid.")
+)
+
+// wireErrors says what each failure is on the wire (CP §2.5); the first match counts.
+// Anything else goes by its kind.
+var wireErrors = []struct {
+	err    error
+	status int
+	code   string
+}{
+	{bearer.ErrMissing, http.StatusUnauthorized, "AuthenticationFailed"},
+	{token.ErrExpired, http.StatusUnauthorized, "ExpiredAuthenticationToken"},
+	{token.ErrTenant, http.StatusUnauthorized, "InvalidAuthenticationTokenTenant"},
+	{token.ErrIssuer, http.StatusUnauthorized, "InvalidAuthenticationTokenTenant"},
+	{ErrPath, http.StatusBadRequest, "InvalidResourceId"},
+	{resource.ErrInvalidID, http.StatusBadRequest, "InvalidResourceId"},
+	{ErrQuery, http.StatusBadRequest, "InvalidParameter"},
+	{ErrNoVersion, http.StatusBadRequest, "MissingApiVersionParameter"},
+	{ErrVersion, http.StatusBadRequest, "InvalidApiVersionParameter"},
+	{ErrSkipToken, http.StatusBadRequest, "InvalidParameter"},
+	{ErrContent, http.StatusBadRequest, "InvalidRequestContent"},
+	{httpd.ErrBadJSON, http.StatusBadRequest, "InvalidRequestContent"},
+	{httpd.ErrTooLarge, http.StatusRequestEntityTooLarge, "RequestTooLarge"},
+	{ErrMediaType, http.StatusUnsupportedMediaType, "UnsupportedMediaType"},
+	{ErrMethod, http.StatusMethodNotAllowed, "MethodNotAllowed"},
+	{ErrNamespace, http.StatusNotFound, "InvalidResourceNamespace"},
+	{ErrType, http.StatusNotFound, "InvalidResourceType"},
+	{ErrAuthorization, http.StatusForbidden, "AuthorizationFailed"},
+	{ErrLinkedAuthorization, http.StatusForbidden, "LinkedAuthorizationFailed"},
+	{ErrLocation, http.StatusBadRequest, "LocationRequired"},
+	{ErrName, http.StatusBadRequest, "InvalidResourceName"},
+	{ErrGroupName, http.StatusBadRequest, "ResourceGroupNameInvalid"},
+
+	{resource.ErrSubscriptionNotFound, http.StatusNotFound, "SubscriptionNotFound"},
+	{resource.ErrGroupNotFound, http.StatusNotFound, "ResourceGroupNotFound"},
+	{resource.ErrNotFound, http.StatusNotFound, "ResourceNotFound"},
+	{resource.ErrParentNotFound, http.StatusNotFound, "ParentResourceNotFound"},
+	{resource.ErrPrecondition, http.StatusPreconditionFailed, "PreconditionFailed"},
+	{resource.ErrLocationFixed, http.StatusConflict, "InvalidResourceLocation"},
+	{resource.ErrNameTaken, http.StatusConflict, "Conflict"},
+	{resource.ErrIdentity, http.StatusBadRequest, "FailedIdentityOperation"},
+	{resource.ErrInvalid, http.StatusBadRequest, "InvalidRequestContent"},
+	{managedidentity.ErrIdentityNotFound, http.StatusBadRequest, "FailedIdentityOperation"},
+	{managedidentity.ErrNotAllowed, http.StatusBadRequest, "FailedIdentityOperation"},
+	{managedidentity.ErrNoIdentity, http.StatusNotFound, "ResourceNotFound"},
+
+	{rbac.ErrAssignmentName, http.StatusBadRequest, "InvalidRoleAssignmentId"},
+	{rbac.ErrAssignmentNotFound, http.StatusNotFound, "RoleAssignmentNotFound"},
+	{rbac.ErrAssignmentExists, http.StatusConflict, "RoleAssignmentExists"},
+	{rbac.ErrAssignmentImmutable, http.StatusConflict, "RoleAssignmentUpdateNotPermitted"},
+	{rbac.ErrAssignmentLimit, http.StatusBadRequest, "RoleAssignmentLimitExceeded"},
+	{rbac.ErrAssignmentScope, http.StatusBadRequest, "InvalidRoleAssignmentScope"},
+	{rbac.ErrPrincipalNotFound, http.StatusBadRequest, "PrincipalNotFound"},
+	{rbac.ErrPrincipalType, http.StatusBadRequest, "UnmatchedPrincipalType"},
+	{rbac.ErrRoleNotFound, http.StatusBadRequest, "RoleDefinitionDoesNotExist"},
+	{rbac.ErrRoleNotAssignable, http.StatusBadRequest, "RoleDefinitionNotAssignable"},
+	{rbac.ErrLastOwner, http.StatusConflict, "RoleAssignmentDeleteNotPermitted"},
+	{rbac.ErrCondition, http.StatusBadRequest, "InvalidConditionExpression"},
+	{rbac.ErrDefinitionName, http.StatusBadRequest, "InvalidRoleDefinitionId"},
+	{rbac.ErrDefinitionNotFound, http.StatusNotFound, "RoleDefinitionDoesNotExist"},
+	{rbac.ErrDefinitionBuiltIn, http.StatusForbidden, "RoleDefinitionIsBuiltIn"},
+	{rbac.ErrDefinitionTaken, http.StatusConflict, "RoleDefinitionWithSameNameExists"},
+	{rbac.ErrDefinitionInUse, http.StatusBadRequest, "RoleDefinitionHasAssignments"},
+	{rbac.ErrDefinitionInvalid, http.StatusBadRequest, "InvalidRoleDefinition"},
+	{rbac.ErrDefinitionLimit, http.StatusBadRequest, "RoleDefinitionLimitExceeded"},
+	{rbac.ErrFilter, http.StatusBadRequest, "InvalidFilter"},
+
+	{vault.ErrVaultNotFound, http.StatusNotFound, "ResourceNotFound"},
+	{vault.ErrVaultNameTaken, http.StatusConflict, "VaultAlreadyExists"},
+	{vault.ErrVaultDeleted, http.StatusConflict, "ConflictError"},
+	{vault.ErrVaultInvalid, http.StatusBadRequest, "BadRequest"},
+	{vault.ErrRetentionFixed, http.StatusBadRequest, "BadRequest"},
+	{vault.ErrProtectionFixed, http.StatusBadRequest, "BadRequest"},
+	{vault.ErrPurgeProtected, http.StatusForbidden, "OperationNotAllowed"},
+	{vault.ErrTooManyPolicies, http.StatusBadRequest, "BadRequest"},
+	{vault.ErrPolicyInvalid, http.StatusBadRequest, "BadRequest"},
+	{vault.ErrChanged, http.StatusPreconditionFailed, "PreconditionFailed"},
+}
+
+// byKind are the answers to failures that have no row.
+var byKind = map[fault.Kind]struct {
+	status int
+	code   string
+}{
+	fault.Invalid:         {http.StatusBadRequest, "BadRequest"},
+	fault.Unauthenticated: {http.StatusUnauthorized, "InvalidAuthenticationToken"},
+	fault.Denied:          {http.StatusForbidden, "Forbidden"},
+	fault.NotFound:        {http.StatusNotFound, "ResourceNotFound"},
+	fault.Conflict:        {http.StatusConflict, "Conflict"},
+	fault.Precondition:    {http.StatusPreconditionFailed, "PreconditionFailed"},
+	fault.Throttled:       {http.StatusTooManyRequests, "TooManyRequests"},
+	fault.Unavailable:     {http.StatusServiceUnavailable, "ServiceUnavailable"},
+}
+
+// wireOf returns status and code of a failure.
+func wireOf(err error) (int, string) {
+	for _, row := range wireErrors {
+		if errors.Is(err, row.err) {
+			return row.status, row.code
+		}
+	}
+	if row, ok := byKind[fault.KindOf(err)]; ok {
+		return row.status, row.code
+	}
+	return http.StatusInternalServerError, "InternalServerError"
+}
+
+// errorBody is the envelope of CP §2.5.
+type errorBody struct {
+	Error struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+// writeError is the only writer of failures of this room.
+func (m *Room) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	status, code := wireOf(err)
+	message := fault.Message(err)
+	if message == "" {
+		message = "The server could not complete the request. Quote the correlation id " + httpd.CorrelationID(r.Context()) + " to the operator."
+	}
+	h := w.Header()
+	h.Set("x-ms-error-code", code)
+	switch status {
+	case http.StatusUnauthorized:
+		challenge := "invalid_token"
+		bearer.ChallengeManagement(h, httpd.EntryFrom(r.Context()).Authority, m.tenant, challenge, message)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h.Set("Retry-After", strconv.Itoa(1))
+	}
+	if r.Method == http.MethodHead {
+		w.WriteHeader(status)
+		return
+	}
+	var body errorBody
+	body.Error.Code, body.Error.Message = code, message
+	_ = httpd.WriteJSON(w, status, body) // the client is gone; the access event has the status
+}
+
+// explained puts into the sentence of a failure what only the request knows: the resource
+// that is missing, the resource whose identity was refused.
+func (m *Room) explained(r *Request, err error) error {
+	said := fault.Message(err)
+	switch {
+	case errors.Is(err, resource.ErrNotFound), errors.Is(err, vault.ErrVaultNotFound), errors.Is(err, managedidentity.ErrNoIdentity):
+		if !r.Target.IsResource() {
+			return err
+		}
+		return fmt.Errorf("%w: %w", NotFound(r.Target), err)
+	case errors.Is(err, managedidentity.ErrIdentityNotFound), errors.Is(err, managedidentity.ErrNotAllowed), errors.Is(err, resource.ErrIdentity):
+		return fmt.Errorf("%w: %w", resource.ErrIdentity.With("Identity operation for resource '%s' failed with error 'Failed to perform resource identity operation. Status: 'BadRequest'. Response: '%s'.'.",
+			r.Target, encode(innerError(said))), err)
+	case errors.Is(err, resource.ErrParentNotFound):
+		return fmt.Errorf("%w: %w", resource.ErrParentNotFound.With("Can not perform requested operation on nested resource. Parent resource '%s' not found.", r.Target.Parent().FullName()), err)
+	}
+	return err
+}
+
+// innerError is the answer of the identity service that Azure quotes in its own.
+func innerError(message string) errorBody {
+	var b errorBody
+	b.Error.Code, b.Error.Message = "BadRequest", message
+	return b
+}
+
+// NotFound is a missing resource in the words of CP §2.5.
+func NotFound(target resource.ID) error {
+	return resource.ErrNotFound.With("The Resource '%s/%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+		target.Type(), target.FullName(), target.Group())
+}

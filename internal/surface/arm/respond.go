@@ -1,0 +1,81 @@
+package arm
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/sealring/sealring/internal/httpd"
+)
+
+// Response is the answer of a handler.
+type Response struct {
+	Status int
+	// Body is marshalled to JSON; nil sends none.
+	Body any
+	// ETag is sent as a strong entity tag, quotes included; "" sends none.
+	ETag string
+	// XML is sent instead of Body where a client wants it (publishing profiles).
+	XML string
+}
+
+// OK answers 200 with body.
+func OK(body any) (Response, error) { return Response{Status: http.StatusOK, Body: body}, nil }
+
+// Created answers 201 with body.
+func Created(body any) (Response, error) {
+	return Response{Status: http.StatusCreated, Body: body}, nil
+}
+
+// NoContent answers 204.
+func NoContent() (Response, error) { return Response{Status: http.StatusNoContent}, nil }
+
+// write sends the response.
+func (resp Response) write(w http.ResponseWriter, r *http.Request) error {
+	if resp.ETag != "" {
+		w.Header().Set("ETag", resp.ETag)
+		if r.Method == http.MethodGet && resp.Status == http.StatusOK && tagListed(r.Header.Get("If-None-Match"), resp.ETag) {
+			w.WriteHeader(http.StatusNotModified)
+			return nil
+		}
+	}
+	switch {
+	case resp.XML != "":
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(resp.Status)
+		if _, err := w.Write([]byte(resp.XML)); err != nil {
+			return fmt.Errorf("send answer: %w", err)
+		}
+		return nil
+	case resp.Body == nil:
+		if resp.Status != http.StatusNoContent {
+			w.Header().Set("Content-Length", "0")
+		}
+		w.WriteHeader(resp.Status)
+		return nil
+	}
+	return httpd.WriteJSON(w, resp.Status, resp.Body)
+}
+
+// setHeaders sets what every answer carries (CP §2.11).
+func (m *Room) setHeaders(w http.ResponseWriter, r *http.Request) {
+	ctx, h := r.Context(), w.Header()
+	h.Set("x-ms-request-id", httpd.RequestID(ctx))
+	h.Set("x-ms-correlation-request-id", httpd.CorrelationID(ctx))
+	h.Set("x-ms-routing-request-id", fmt.Sprintf("%s:%s:%s", strings.ToUpper(m.location),
+		m.now().UTC().Format("20060102T150405Z"), httpd.RequestID(ctx)))
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Pragma", "no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if base := httpd.EntryFrom(ctx).Base; strings.HasPrefix(base, "https://") && !strings.HasPrefix(base, "https://localhost") {
+		// On localhost the header would bind every other program of the machine.
+		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	}
+	if id := r.Header.Get("x-ms-client-request-id"); len(id) <= 128 && strings.EqualFold(r.Header.Get("x-ms-return-client-request-id"), "true") {
+		h.Set("x-ms-client-request-id", id)
+	}
+	switch r.Method {
+	case http.MethodPut, http.MethodPatch, http.MethodDelete:
+		h.Set("X-Go-Azure-Sdk-Skip-Polling-Delay", "true") // everything is done when we answer (CP §1.7)
+	}
+}
