@@ -200,14 +200,18 @@ func TestDeletedPrincipalIsDeadFromTheCommitOn(t *testing.T) { // S-47, L-9, DT-
 		if !errors.Is(err, abandoned) || !w.alive(tenant.ID, first.ID) {
 			t.Fatalf("an abandoned deletion counts: %v", err)
 		}
-		w.must(func(ctx context.Context, tx *store.Tx) error { return w.DeleteServicePrincipal(ctx, tx, tenant.ID, first.ID) })
+		w.must(func(ctx context.Context, tx *store.Tx) error {
+			return w.DeleteServicePrincipal(ctx, tx, tenant.ID, first.ID)
+		})
 		if w.alive(tenant.ID, first.ID) {
 			t.Fatal("a deleted principal is alive")
 		}
 		if _, err := w.ServicePrincipal(t.Context(), tenant.ID, first.ID); !errors.Is(err, directory.ErrServicePrincipalNotFound) {
 			t.Fatalf("a deleted principal is found: %v", err)
 		}
-		err = w.update(func(ctx context.Context, tx *store.Tx) error { return w.DeleteServicePrincipal(ctx, tx, tenant.ID, first.ID) })
+		err = w.update(func(ctx context.Context, tx *store.Tx) error {
+			return w.DeleteServicePrincipal(ctx, tx, tenant.ID, first.ID)
+		})
 		if !errors.Is(err, directory.ErrServicePrincipalNotFound) {
 			t.Fatalf("deleted twice: %v", err)
 		}
@@ -305,7 +309,9 @@ func TestReplicaSeesChangesThroughTheFeed(t *testing.T) { // L-3, DT-89
 	if !other.alive(tenant.ID, sp.ID) {
 		t.Fatal("the other cache does not know a principal that was made here")
 	}
-	w.must(func(ctx context.Context, tx *store.Tx) error { return w.DeleteServicePrincipal(ctx, tx, tenant.ID, sp.ID) })
+	w.must(func(ctx context.Context, tx *store.Tx) error {
+		return w.DeleteServicePrincipal(ctx, tx, tenant.ID, sp.ID)
+	})
 	if other.alive(tenant.ID, sp.ID) {
 		t.Fatal("the other cache still lets a deleted principal act")
 	}
