@@ -24,8 +24,14 @@ const (
 	maxAnswer   = 64 << 20
 )
 
-// ErrUnreachable means that the platform is said to run but does not answer.
-var ErrUnreachable = fault.New(fault.Unavailable, "the platform does not answer")
+var (
+	// ErrUnreachable means that the platform is said to run but does not answer.
+	ErrUnreachable = fault.New(fault.Unavailable, "the platform does not answer")
+	// ErrNotOurs is a URL that the platform does not serve; no token is sent there.
+	ErrNotOurs = fault.New(fault.Invalid, "not a name of this platform")
+	// ErrNoSecret means that the administrator's secret cannot be read.
+	ErrNoSecret = fault.New(fault.Denied, "the administrator's secret cannot be read")
+)
 
 // TokenSource returns an access token for an audience, for example "https://vault.azure.net".
 type TokenSource func(ctx context.Context, audience string) (secret.Text, error)
@@ -110,10 +116,10 @@ type Response struct {
 func (c *Client) Do(ctx context.Context, r Request) (Response, error) {
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(string(r.Body)))
 	if err != nil {
-		return Response{}, fault.New(fault.Invalid, "not a URL").With("%q is not a URL", r.URL)
+		return Response{}, ErrNotOurs.With("%q is not a URL", r.URL)
 	}
 	if req.URL.Scheme != "https" || !c.at.Serves(req.URL.Hostname()) {
-		return Response{}, fault.New(fault.Invalid, "not ours").With("%s is not a name of this platform; its names are https://localhost and *.%s", r.URL, c.at.Domain)
+		return Response{}, ErrNotOurs.With("%s is not a name of this platform; its names are https://localhost and *.%s", r.URL, c.at.Domain)
 	}
 	if r.Body != nil {
 		req.Header.Set("Content-Type", orText(r.ContentType, "application/json"))

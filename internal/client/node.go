@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/secret"
 )
 
@@ -17,7 +16,7 @@ import (
 type Workload struct {
 	ResourceID string
 	PID        int
-	StartTime  uint64        // field 22 of /proc/PID/stat: clock ticks since boot
+	StartTime  int64         // what names the process for good beside its pid: launch.StartTime
 	TTL        time.Duration // 0: as long as the process lives
 }
 
@@ -34,7 +33,7 @@ type Registration struct {
 type registerBody struct {
 	ResourceID string `json:"resource_id"`
 	PID        int    `json:"pid"`
-	StartTime  uint64 `json:"start_time"`
+	StartTime  int64  `json:"start_time"`
 	TTLSeconds int64  `json:"ttl_seconds,omitempty"`
 }
 
@@ -86,7 +85,7 @@ func (c *Client) Unregister(ctx context.Context, r Registration) error {
 func (c *Client) node(ctx context.Context, method, path string, body []byte) (Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://node"+path, bytes.NewReader(body))
 	if err != nil {
-		return Response{}, fault.New(fault.Invalid, "").With("%q is not a node path", path)
+		return Response{}, fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	over := &Client{at: c.at, http: &http.Client{Timeout: callTimeout, Transport: &http.Transport{DisableKeepAlives: true,
