@@ -44,6 +44,4 @@ var (
 	ErrDefinitionInvalid = fault.New(fault.Invalid, "The role definition is not valid.")
 	// ErrDefinitionLimit is one custom role more than a tenant may hold: RoleDefinitionLimitExceeded.
 	ErrDefinitionLimit = fault.New(fault.Invalid, "No more custom roles can be created.")
-	// ErrFilter is a list filter that this package does not know: InvalidFilter.
-	ErrFilter = fault.New(fault.Invalid, "The filter is not supported.")
 )
