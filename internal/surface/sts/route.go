@@ -1,0 +1,103 @@
+package sts
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// handler serves one endpoint; wild is what the "*" of its pattern matched.
+type handler func(m *Room, w http.ResponseWriter, r *http.Request, wild string) error
+
+// route is one endpoint. Fixed segments match in any letter case (DT-1.1).
+type route struct {
+	method  string // GET includes HEAD
+	pattern string // segments; "*" matches any one
+	handle  handler
+}
+
+// routes are all endpoints; the first match counts.
+var routes = []route{
+	{http.MethodGet, "common/discovery/instance", (*Room).instance},
+	{http.MethodGet, "common/userrealm/*", (*Room).userRealm},
+	{http.MethodGet, "*/v2.0/.well-known/openid-configuration", (*Room).discoveryV2},
+	{http.MethodGet, "*/.well-known/openid-configuration", (*Room).discoveryV1},
+	{http.MethodGet, "*/discovery/v2.0/keys", (*Room).keysV2},
+	{http.MethodGet, "*/discovery/keys", (*Room).keysV1},
+	{http.MethodPost, "*/oauth2/v2.0/token", (*Room).tokenV2},
+	{http.MethodPost, "*/oauth2/token", (*Room).tokenV1},
+	{http.MethodGet, "error", (*Room).explain},
+}
+
+// serve finds the endpoint, answers preflight requests and refuses wrong methods.
+func (m *Room) serve(w http.ResponseWriter, r *http.Request) error {
+	setHeaders(w.Header(), r)
+	segments, ok := split(r.URL.EscapedPath())
+	if !ok {
+		return fail(codeNoEndpoint)
+	}
+	for _, rt := range routes {
+		wild, ok := match(rt.pattern, segments)
+		if !ok {
+			continue
+		}
+		switch {
+		case r.Method == http.MethodOptions:
+			preflight(w, rt.method)
+			return nil
+		case r.Method == rt.method || r.Method == http.MethodHead && rt.method == http.MethodGet:
+			return rt.handle(m, w, r, wild)
+		case rt.method == http.MethodPost:
+			w.Header().Set("Allow", "POST, OPTIONS")
+			return fail(900561)
+		}
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		return fail(codeMethod)
+	}
+	return fail(codeNoEndpoint)
+}
+
+// split returns the decoded segments of a path, without one trailing slash; false for one
+// that is irregular: empty or dotted segments, or characters that no segment has here.
+func split(path string) ([]string, bool) {
+	path, ok := strings.CutPrefix(path, "/")
+	if !ok {
+		return nil, false
+	}
+	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	for i, s := range segments {
+		decoded, err := url.PathUnescape(s)
+		if err != nil || decoded == "" || decoded == "." || decoded == ".." || len(decoded) > 256 ||
+			strings.ContainsFunc(decoded, func(c rune) bool { return c < ' ' || c == 0x7f || c == '/' || c == '\\' }) {
+			return nil, false
+		}
+		segments[i] = decoded
+	}
+	return segments, true
+}
+
+// match compares segments with a pattern and returns what "*" stands for.
+func match(pattern string, segments []string) (wild string, ok bool) {
+	parts := strings.Split(pattern, "/")
+	if len(parts) != len(segments) {
+		return "", false
+	}
+	for i, p := range parts {
+		switch {
+		case p == "*":
+			wild = segments[i]
+		case !strings.EqualFold(p, segments[i]):
+			return "", false
+		}
+	}
+	return wild, true
+}
+
+// preflight answers a browser that asks before a request (DT-2.1).
+func preflight(w http.ResponseWriter, method string) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", method+", OPTIONS")
+	h.Set("Access-Control-Allow-Headers", "content-type, client-request-id, return-client-request-id, x-client-sku, x-client-ver, x-ms-lib-capability")
+	h.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,53 @@
+package sts
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sealring/sealring/internal/audit"
+	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/httpd"
+	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/token"
+)
+
+// recordIssue writes the sign-in row of a token, durable before the token is handed out
+// (S-70, D-4). It names the token by its uti.
+func (m *Room) recordIssue(r *http.Request, sp directory.ServicePrincipal, res directory.Resource, how proof, issued token.Issued) error {
+	return m.audit.Write(r.Context(), audit.Event{
+		Kind: audit.SignIn, Actor: actor(r, sp.Tenant, sp), Outcome: audit.Succeeded, Operation: "token.issue", Target: string(sp.ID),
+		Details: map[string]string{
+			"uti": issued.UTI, "audience": issued.Audience, "resource_app_id": string(res.AppID), "resource_name": res.DisplayName,
+			"credential": how.credential, "credential_key_id": how.keyID, "signing_key_id": issued.KeyID,
+			"expires_at": issued.Expires.UTC().Format(time.RFC3339), "grant": "client_credentials",
+		},
+	})
+}
+
+// recordRefusal writes the sign-in row of a refused client.
+func (m *Room) recordRefusal(r *http.Request, q clientRequest, app id.App, sp directory.ServicePrincipal, f failure) error {
+	a := actor(r, q.tenant.ID, sp)
+	if a.App == "" {
+		a.App = app
+	}
+	credential := "secret"
+	if !q.assertion.Empty() {
+		credential = "assertion"
+	}
+	return m.audit.Write(r.Context(), audit.Event{
+		Kind: audit.SignIn, Actor: a, Outcome: audit.Denied, Operation: "token.issue", Target: string(sp.ID),
+		Reason: "AADSTS" + strconv.Itoa(f.number()),
+		Details: map[string]string{
+			"audience": clipped(q.resource), "credential": credential, "grant": "client_credentials",
+		},
+	})
+}
+
+// actor is the client as the log names it.
+func actor(r *http.Request, tenant id.Tenant, sp directory.ServicePrincipal) audit.Actor {
+	return audit.Actor{
+		Tenant: tenant, Object: sp.ID, App: sp.App, Name: sp.DisplayName, Type: string(sp.Kind),
+		CorrelationID: correlationID(r), RequestID: httpd.RequestID(r.Context()), Source: r.RemoteAddr, UserAgent: r.UserAgent(),
+	}
+}

@@ -1,0 +1,128 @@
+// Package sts is the sign-in service: discovery, key sets and the token endpoints of
+// versions 1 and 2, in the shapes of Microsoft Entra.
+//
+// It speaks the grant client_credentials, with a client secret (form or Basic) or a
+// certificate assertion. It refuses every other grant, federated assertions, and managed
+// identities: those get their tokens from the node endpoints only. Unknown form parameters
+// are ignored, repeated ones are refused.
+//
+// The issuer is the configured authority whatever name a client used (L-1). Endpoint URLs
+// name the configured entry the request came in by, never the text of the Host header
+// (L-6, S-41). Every token issued, and every refusal of a caller who sent a credential for
+// a known application, is in the sign-in log before the answer (S-70).
+//
+// Different from Azure: no endpoint for interactive sign-in is served although the
+// discovery documents name them, as clients demand; a right secret is accepted even while
+// wrong ones for the same application are throttled, so nobody can lock an application out.
+package sts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/sealring/sealring/internal/audit"
+	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/httpd"
+	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/keyring"
+	"github.com/sealring/sealring/internal/token"
+)
+
+// maxBody is the largest form, in bytes (security defaults §6.2).
+const maxBody = 64 << 10
+
+// issuer makes access tokens; *token.Issuer is one.
+type issuer interface {
+	Issue(r token.Request) (token.Issued, error)
+}
+
+// keySet knows the published signing keys; *keyring.Keyring is one.
+type keySet interface {
+	Published() []keyring.Key
+}
+
+// Config names what a Room needs; all fields but Hosts.
+type Config struct {
+	// Authority is frozen at first start, without a trailing slash: "https://login.sealring.internal:8443".
+	Authority string
+	// Graph is the URL of the Graph service, without a trailing slash, for requests without an Entry.
+	Graph string
+	// Hosts are further names, with port if it is not 443, under which sign-in is reached:
+	// "localhost:8443". The public cloud's names are always known.
+	Hosts     []string
+	Directory *directory.Directory
+	Keys      keySet
+	Issuer    issuer
+	Audit     *audit.Log
+	Log       *slog.Logger
+	Now       func() time.Time
+	// Rand chooses lifetimes.
+	Rand io.Reader
+	IDs  *id.Source
+}
+
+// Room is the sign-in service. It is safe for concurrent use.
+type Room struct {
+	http.Handler
+	authority string // "https://login.sealring.internal:8443"
+	host      string // "login.sealring.internal:8443"
+	cloud     string // cloud_instance_name: the domain behind "login."
+	graph     string
+	hosts     map[string]string // known host, lower case → its authority
+	directory *directory.Directory
+	keys      keySet
+	issuer    issuer
+	audit     *audit.Log
+	now       func() time.Time
+	rand      io.Reader
+	throttle  *throttle
+}
+
+// publicHosts are the public cloud's sign-in names, part of the same group of aliases.
+var publicHosts = []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"}
+
+// New checks c and returns the room. The host of the authority must not contain "token":
+// clients derive other endpoints by replacing that word (DT-15).
+func New(c Config) (*Room, error) {
+	if c.Directory == nil || c.Keys == nil || c.Issuer == nil || c.Audit == nil || c.Log == nil || c.Now == nil || c.Rand == nil || c.IDs == nil {
+		return nil, errors.New("sts: Directory, Keys, Issuer, Audit, Log, Now, Rand and IDs are needed")
+	}
+	if c.Graph == "" {
+		return nil, errors.New("sts: Graph is needed")
+	}
+	u, err := url.Parse(c.Authority)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" || u.Host != strings.ToLower(u.Host) {
+		return nil, fmt.Errorf("sts: the authority %q is not https:// and a lower-case host", c.Authority)
+	}
+	if strings.Contains(u.Host, "token") {
+		return nil, fmt.Errorf("sts: the authority %q contains the word token, which breaks clients", c.Authority)
+	}
+	m := &Room{
+		authority: c.Authority, host: u.Host, cloud: strings.TrimPrefix(u.Hostname(), "login."), graph: c.Graph,
+		hosts: map[string]string{}, directory: c.Directory, keys: c.Keys, issuer: c.Issuer, audit: c.Audit,
+		now: c.Now, rand: c.Rand, throttle: newThrottle(c.Now),
+	}
+	for _, h := range append(append([]string{u.Host}, c.Hosts...), publicHosts...) {
+		h = strings.ToLower(h)
+		m.hosts[h] = "https://" + h
+	}
+	m.Handler = httpd.Wrap(httpd.Config{
+		Room: "sts", Log: c.Log, Now: c.Now, NewID: c.IDs.Text, MaxBody: maxBody, WriteError: m.writeError,
+	}, m.serve)
+	return m, nil
+}
+
+// entryAuthority is the authority to name to this caller (L-6).
+func (m *Room) entryAuthority(ctx context.Context) string {
+	if a := httpd.EntryFrom(ctx).Authority; a != "" {
+		return a
+	}
+	return m.authority
+}
