@@ -11,7 +11,8 @@ import (
 	"github.com/sealring/sealring/internal/client"
 )
 
-// Kind is the sort of platform a program is told it runs on.
+// Kind is the sort of platform a program is told it runs on. The zero value is none: the
+// environment then says nothing about identity and leaves what is there.
 type Kind string
 
 // The kinds that `run --kind` knows (token-endpoints.md §10).
@@ -60,7 +61,9 @@ var neverEmpty = []string{"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SE
 func (s Settings) Changes(base []string) []Change {
 	old := lookup(base)
 	set := map[string]string{}
-	s.identity(set, old)
+	if s.Kind != "" {
+		s.identity(set, old)
+	}
 	s.names(set, old)
 	s.trust(set, old)
 	var out []Change
@@ -73,7 +76,9 @@ func (s Settings) Changes(base []string) []Change {
 		}
 	}
 	for _, name := range identityVariables {
-		unset(name)
+		if s.Kind != "" {
+			unset(name)
+		}
 	}
 	for _, name := range neverEmpty {
 		if value, there := old[name]; there && value == "" {
