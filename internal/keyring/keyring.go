@@ -1,0 +1,208 @@
+// Package keyring holds the RSA keys that sign access tokens: it makes, publishes, uses,
+// retires and revokes them.
+//
+// The life of a key follows from two instants in its row: published since it was created,
+// it signs from ActiveFrom until the next key does, and stays published 48 h longer. Every
+// replica computes the same from the same rows, and a crash between two steps has no
+// effect. Private keys are sealed. A store that was an issuer and whose keys are
+// gone or do not open is refused: nothing here silently becomes a new issuer.
+package keyring
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sealring/sealring/internal/audit"
+	"github.com/sealring/sealring/internal/fault"
+	"github.com/sealring/sealring/internal/seal"
+	"github.com/sealring/sealring/internal/store"
+)
+
+// Failures of the keyring.
+var (
+	// ErrKeysLost is a store that was an issuer and whose signing keys are missing or do not open.
+	ErrKeysLost = fault.New(fault.Precondition, "the signing keys of this store are missing or do not open")
+	// ErrUnknownKey is a key id that names no key.
+	ErrUnknownKey = fault.New(fault.NotFound, "no signing key has this id")
+	// ErrNoActive is a keyring without a key that may sign.
+	ErrNoActive = fault.New(fault.Unavailable, "no signing key is active")
+)
+
+// topic is ours in the change feed; its keys are key ids.
+const topic = "keyring"
+
+// State is where in its life a key is.
+type State string
+
+// The states, in order. Revoked is the short way out.
+const (
+	Prepared State = "prepared" // published, does not sign yet
+	Active   State = "active"   // signs
+	Retiring State = "retiring" // published, signs no more
+	Removed  State = "removed"  // not published, its tokens are refused
+	Revoked  State = "revoked"  // the same, at once, by command
+)
+
+// The schedule (S/R 6.1, R-15). skew is how far the clocks of replicas may be apart: a
+// token of the next key is accepted that much before we would sign with it ourselves.
+const (
+	activeFor    = 90 * 24 * time.Hour
+	publishAhead = 24 * time.Hour
+	publishAfter = 48 * time.Hour
+	skew         = 300 * time.Second
+)
+
+// Config names what a Keyring needs; all fields.
+type Config struct {
+	Store  *store.DB
+	Sealer *seal.Sealer
+	Audit  *audit.Log
+	Log    *slog.Logger
+	Now    func() time.Time
+	Rand   io.Reader
+}
+
+// Keyring is the set of signing keys, in memory, at most a second behind the store while
+// Run runs. It is safe for concurrent use.
+type Keyring struct {
+	db     *store.DB
+	sealer *seal.Sealer
+	audit  *audit.Log
+	log    *slog.Logger
+	now    func() time.Time
+	rand   io.Reader
+
+	wake    chan struct{} // has a value when the store changed since the last load
+	loading sync.Mutex    // one load at a time, so that a later one wins
+	keys    atomic.Pointer[[]*held]
+}
+
+// Key is a signing key as others may see it.
+type Key struct {
+	ID          string // kid and x5t: base64url of the SHA-1 of Certificate
+	Public      *rsa.PublicKey
+	Certificate []byte // DER, self-signed, for x5c
+	Created     time.Time
+	ActiveFrom  time.Time
+	State       State
+}
+
+// held is a key in memory. The list of them is ordered by the time from which they sign.
+type held struct {
+	Key
+	private *rsa.PrivateKey // nil once removed or revoked
+	revoked bool
+	signed  bool      // false if it was revoked before its time came
+	until   time.Time // when the next one takes over; zero if none will yet
+}
+
+// New loads the keys, or makes the first one in a store that never was an issuer. Errors:
+// ErrKeysLost.
+func New(ctx context.Context, c Config) (*Keyring, error) {
+	if c.Store == nil || c.Sealer == nil || c.Audit == nil || c.Log == nil || c.Now == nil || c.Rand == nil {
+		return nil, errors.New("keyring: Store, Sealer, Audit, Log, Now and Rand are needed")
+	}
+	k := &Keyring{
+		db: c.Store, sealer: c.Sealer, audit: c.Audit, log: c.Log, now: c.Now, rand: c.Rand,
+		wake: make(chan struct{}, 1),
+	}
+	c.Store.Subscribe(topic, func([]string) {
+		select {
+		case k.wake <- struct{}{}:
+		default:
+		}
+	})
+	if err := k.begin(ctx); err != nil {
+		return nil, err
+	}
+	if err := k.load(ctx); err != nil {
+		return nil, err
+	}
+	if _, _, err := k.Signer(); err != nil {
+		return nil, fmt.Errorf("no key may sign: %w", ErrKeysLost)
+	}
+	return k, nil
+}
+
+// Signer returns the active key. Errors: ErrNoActive.
+func (k *Keyring) Signer() (kid string, key crypto.Signer, err error) {
+	now := k.now()
+	for _, h := range slices.Backward(*k.keys.Load()) {
+		if h.stateAt(now) == Active && h.private != nil {
+			return h.ID, h.private, nil
+		}
+	}
+	return "", nil, ErrNoActive
+}
+
+// Key returns the public key under which tokens are accepted now: an active or retiring
+// one, or the next one shortly before it signs.
+func (k *Keyring) Key(kid string) (crypto.PublicKey, bool) {
+	now := k.now()
+	for _, h := range *k.keys.Load() {
+		if h.ID != kid {
+			continue
+		}
+		switch h.stateAt(now) {
+		case Active, Retiring:
+			return h.Public, true
+		case Prepared:
+			return h.Public, !now.Before(h.ActiveFrom.Add(-skew))
+		}
+	}
+	return nil, false
+}
+
+// Published returns the keys of the key set: prepared, active and retiring.
+func (k *Keyring) Published() []Key {
+	now := k.now()
+	var out []Key
+	for _, h := range *k.keys.Load() {
+		key := h.Key
+		key.State = h.stateAt(now)
+		if key.State != Removed && key.State != Revoked {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// List returns all keys that were ever made, in the order in which they sign.
+func (k *Keyring) List(ctx context.Context) ([]Key, error) {
+	keys, err := k.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := k.now()
+	out := make([]Key, 0, len(keys))
+	for _, h := range keys {
+		key := h.Key
+		key.State = h.stateAt(now)
+		out = append(out, key)
+	}
+	return out, nil
+}
+
+// stateAt computes where in its life h is at t.
+func (h *held) stateAt(t time.Time) State {
+	switch {
+	case h.revoked:
+		return Revoked
+	case t.Before(h.ActiveFrom):
+		return Prepared
+	case h.until.IsZero() || t.Before(h.until):
+		return Active
+	case t.Before(h.until.Add(publishAfter)):
+		return Retiring
+	}
+	return Removed
+}
