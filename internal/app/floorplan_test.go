@@ -22,7 +22,7 @@ var everyone = []string{"internal/id", "internal/fault", "internal/secret"}
 
 // lobby is what every room shares; domain is what rooms stand on.
 var (
-	lobby  = []string{"internal/bearer", "internal/httpd", "internal/odata", "internal/paging"}
+	lobby  = []string{"internal/bearer", "internal/httpd", "internal/odata", "internal/paging", "internal/localtoken"}
 	domain = []string{
 		"internal/workload", "internal/managedidentity", "internal/rbac", "internal/directory",
 		"internal/resource", "internal/vault", "internal/token", "internal/keyring", "internal/audit",
@@ -35,7 +35,7 @@ var (
 var floorPlan = map[string][]string{
 	"cmd/sealring": {"internal/app", "internal/config", "internal/client", "internal/launch", "internal/nameproxy", "internal/pki"},
 	"internal/app": slices.Concat(room, []string{
-		"internal/config", "internal/store", "internal/seal", "internal/pki", "internal/nameproxy",
+		"internal/config", "internal/store", "internal/seal", "internal/pki", "internal/nameproxy", "internal/client",
 		"internal/surface/sts", "internal/surface/graph", "internal/surface/arm", "internal/surface/arm/provider",
 		"internal/surface/imds", "internal/surface/appservice", "internal/surface/node", "internal/surface/keyvault", "internal/surface/ops",
 	}),
@@ -55,6 +55,9 @@ var floorPlan = map[string][]string{
 	"internal/httpd":  {},
 	"internal/odata":  {},
 	"internal/paging": {"internal/seal"},
+
+	"internal/localtoken":        {"internal/managedidentity", "internal/audit"},
+	"internal/localtoken/corpus": {},
 
 	"internal/workload":        {"internal/audit", "internal/resource"},
 	"internal/managedidentity": {"internal/directory", "internal/resource", "internal/token", "internal/audit", "internal/store"},

@@ -18,7 +18,8 @@ type Config struct {
 	Data string `yaml:"-"`
 	// Listen says where the servers listen.
 	Listen Listen `yaml:"listen"`
-	// Domain is the suffix of all names served. Default "sealring.internal". It is frozen at first start.
+	// Domain is the suffix of all names served. It is frozen at first start; default then
+	// "sealring.internal", later what the installation was made with.
 	Domain string `yaml:"domain"`
 	// PublicPort is the port that clients outside the proxy use for the issuer's names,
 	// 1-65535. Default: the TLS port of the first start (L-1).
@@ -139,7 +140,6 @@ func Default(dataDir string) Config {
 	return Config{
 		Data:   dataDir,
 		Listen: Listen{Address: "127.0.0.1", TLSPort: 8443, HTTPPort: 8080, ProxyPort: unset, IMDSPort: unset},
-		Domain: "sealring.internal",
 		Tokens: Tokens{ManagedIdentity: 24 * time.Hour},
 		Log:    Log{Level: "info", Format: "json"},
 	}

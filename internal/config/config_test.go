@@ -72,7 +72,7 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 		"metadata endpoint on all":         {`listen: {imds: ["0.0.0.0:80"]}`, "0.0.0.0:80"},
 		"operations on a routable address": {`ops: {listen: "10.0.0.1:9090"}`, "10.0.0.1:9090"},
 		"not an address":                   {"listen: {address: localhost}", "listen.address"},
-		"empty domain":                     {`domain: ""`, "domain"},
+		"domain of one label":              {"domain: localhost", "domain"},
 		"domain with the word token":       {"domain: token.example", "domain"},
 		"two stores":                       {"store: {sqlite: {path: a}, postgres: {dsn_file: b}}", "store.sqlite.path"},
 		"two key sources":                  {"kek: {file: a, command: [b]}", "kek.file"},

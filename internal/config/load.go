@@ -170,7 +170,7 @@ func (c *Config) checkListen() error {
 // checkNames checks the domain against the rules that clients' own parsing imposes.
 func (c *Config) checkNames() error {
 	switch {
-	case !domainName.MatchString(c.Domain) || len(c.Domain) > 200:
+	case c.Domain != "" && !domainName.MatchString(c.Domain) || len(c.Domain) > 200:
 		return ErrInvalid.With("domain %q is not a lower-case DNS name such as sealring.internal", c.Domain)
 	case strings.Contains(c.Domain, "token"):
 		return ErrInvalid.With("domain %q contains the word token, which breaks MSAL's endpoint rewriting", c.Domain)

@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/sealring/sealring/internal/audit"
+	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/rbac"
+	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/secret"
+	"github.com/sealring/sealring/internal/store"
+)
+
+// adminSecretFile is the name of the administrator's secret in the data directory.
+const adminSecretFile = "admin.secret"
+
+// bootstrapLife is how long the first credential of a server that others can reach works (S-55).
+const bootstrapLife = time.Hour
+
+// ownerAssignment is the name of the administrator's assignment: fixed, so that a first
+// start that was cut off can be repeated.
+const ownerAssignment = rbac.AssignmentID("5ea15a11-0000-4000-8000-000000000001")
+
+// bootstrap makes the first objects: tenant, administrator, subscription, resource group
+// `default` and the administrator's Owner assignment. Every step can be repeated, so a
+// start that was cut off is completed by the next one.
+func (s *Server) bootstrap(ctx context.Context) error {
+	ctx = audit.WithActor(ctx, audit.Actor{Name: "sealring up"})
+	if s.in.tenant == "" {
+		if err := s.foundDirectory(ctx); err != nil {
+			return fmt.Errorf("found the directory: %w", err)
+		}
+	}
+	if s.in.complete {
+		return s.keepAdminSecret(ctx)
+	}
+	err := s.resources.PutSubscription(ctx, resource.Subscription{ID: s.in.subscription, Tenant: s.in.tenant, Name: "Sealring"})
+	if err != nil {
+		return fmt.Errorf("make the subscription: %w", err)
+	}
+	group := resource.GroupID(s.in.subscription, "default")
+	_, _, err = s.resources.PutGroup(ctx, group, resource.Precondition{}, func(g *resource.Group) error {
+		g.Location = location
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("make the resource group default: %w", err)
+	}
+	admin, err := s.directory.ServicePrincipalByApp(ctx, s.in.tenant, s.in.adminApp)
+	if err != nil {
+		return fmt.Errorf("find the administrator: %w", err)
+	}
+	_, _, err = s.rbac.PutAssignment(ctx, rbac.NewAssignment{
+		Name: ownerAssignment, Scope: resource.SubscriptionID(s.in.subscription), Role: rbac.Owner,
+		Principal: admin.ID, PrincipalType: rbac.ServicePrincipal, Description: "the administrator made at first start",
+	})
+	if err != nil && !errors.Is(err, rbac.ErrAssignmentExists) {
+		return fmt.Errorf("make the administrator owner: %w", err)
+	}
+	err = s.db.Update(ctx, func(tx *store.Tx) error { return writeInstallation(ctx, tx, "complete", "true") })
+	if err != nil {
+		return err
+	}
+	s.in.complete = true
+	return s.keepAdminSecret(ctx)
+}
+
+// foundDirectory makes tenant and administrator in one transaction.
+func (s *Server) foundDirectory(ctx context.Context) error {
+	var tenant directory.Tenant
+	var app directory.Application
+	err := s.db.Update(ctx, func(tx *store.Tx) (err error) {
+		tenant, err = s.directory.CreateTenant(ctx, tx, directory.NewTenant{DisplayName: "Sealring", Domains: []string{s.in.domain}})
+		if err != nil {
+			return err
+		}
+		app, err = s.directory.CreateApplication(ctx, tx, directory.NewApplication{Tenant: tenant.ID, DisplayName: "Sealring administrator"})
+		if err != nil {
+			return err
+		}
+		_, err = s.directory.CreateServicePrincipal(ctx, tx, directory.NewServicePrincipal{
+			Tenant: tenant.ID, Kind: directory.KindApplication, DisplayName: app.DisplayName, App: app.App,
+		})
+		if err != nil {
+			return err
+		}
+		if err := writeInstallation(ctx, tx, "tenant_id", string(tenant.ID)); err != nil {
+			return err
+		}
+		return writeInstallation(ctx, tx, "admin_client_id", string(app.App))
+	})
+	s.in.tenant, s.in.adminApp = tenant.ID, app.App
+	return err
+}
+
+// keepAdminSecret writes the administrator's secret where there is no file: at first start,
+// and again for whoever removed it. On loopback it works until it is rotated; where others
+// can reach the server it works for an hour and is for making a real credential (S-55).
+func (s *Server) keepAdminSecret(ctx context.Context) error {
+	if _, err := os.Lstat(s.dir.file(adminSecretFile)); err == nil {
+		return nil
+	}
+	lifetime := directory.Unlimited
+	if address, err := netip.ParseAddr(s.c.Listen.Address); err != nil || !address.IsLoopback() {
+		lifetime = bootstrapLife
+	}
+	var value secret.Text
+	err := s.db.Update(ctx, func(tx *store.Tx) (err error) {
+		_, value, err = s.directory.AddSecret(ctx, tx, s.in.tenant, s.in.adminApp, directory.NewSecret{DisplayName: "made by sealring up", Lifetime: lifetime})
+		if err != nil {
+			return err
+		}
+		return s.dir.replace(adminSecretFile, []byte(value.Reveal()))
+	})
+	if err != nil {
+		return fmt.Errorf("make the administrator's secret: %w", err)
+	}
+	return nil
+}

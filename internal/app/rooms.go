@@ -1,0 +1,171 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"strconv"
+
+	"github.com/sealring/sealring/internal/localtoken"
+	"github.com/sealring/sealring/internal/managedidentity"
+	"github.com/sealring/sealring/internal/nameproxy"
+	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/store"
+	"github.com/sealring/sealring/internal/surface/appservice"
+	"github.com/sealring/sealring/internal/surface/arm"
+	"github.com/sealring/sealring/internal/surface/arm/provider"
+	"github.com/sealring/sealring/internal/surface/imds"
+	"github.com/sealring/sealring/internal/surface/keyvault"
+	"github.com/sealring/sealring/internal/surface/node"
+	"github.com/sealring/sealring/internal/surface/ops"
+	"github.com/sealring/sealring/internal/surface/sts"
+	"github.com/sealring/sealring/internal/workload"
+)
+
+// rooms are what answers on the listeners, and the loops that belong to them.
+type rooms struct {
+	front, appservice, imds, node, ops http.Handler
+	proxy                              *nameproxy.Proxy
+	run                                []func(context.Context) error
+}
+
+// buildWorkloads wires what mints for and recognises programs.
+func (s *Server) buildWorkloads(_ context.Context) (err error) {
+	s.identities, err = managedidentity.New(managedidentity.Config{
+		Store: s.db, Audit: s.audit, Resources: s.resources, Directory: s.directory, Issuer: s.issuer, Now: s.c.Now,
+		Lifetime: s.c.Tokens.ManagedIdentity, KeepOnChange: s.c.Azure.On(s.c.Azure.Cache24h), Strict: s.c.Azure.Preset == "strict",
+		Removed: []func(context.Context, *store.Tx, resource.ID) error{s.vaults.DeleteInGroup, s.removeAssignments},
+	})
+	if err != nil {
+		return err
+	}
+	host := resource.ID{}
+	if s.c.IMDSHost != "" {
+		if host, err = resource.ParseID(s.c.IMDSHost); err != nil {
+			return err
+		}
+	}
+	s.workloads, err = workload.New(workload.Config{Now: s.c.Now, Rand: s.c.Rand, IDs: s.ids, Host: s.c.Hostname, IMDSHost: host})
+	return err
+}
+
+// removeAssignments takes the role assignments at a deleted scope with it (S-47).
+func (s *Server) removeAssignments(ctx context.Context, tx *store.Tx, scope resource.ID) error {
+	_, err := s.rbac.RemoveScope(ctx, tx, scope)
+	return err
+}
+
+// buildRooms wires every surface.
+func (s *Server) buildRooms(_ context.Context) error {
+	f := newFront(s.in, strconv.Itoa(port(s.listeners.tls)))
+	s.rooms.front = f
+	for _, build := range []func(*front) error{s.buildSignIn, s.buildManagement, s.buildVaults, s.buildLocal, s.buildSupport} {
+		if err := build(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildSignIn wires the token service and Graph.
+func (s *Server) buildSignIn(f *front) error {
+	room, err := sts.New(sts.Config{
+		Authority: s.in.url("login"), Graph: s.in.url("graph"), Hosts: []string{"localhost:" + strconv.Itoa(port(s.listeners.tls))},
+		Directory: s.directory, Keys: s.keys, Issuer: s.issuer, Audit: s.audit,
+		Log: s.c.Log, Now: s.c.Now, Rand: s.c.Rand, IDs: s.ids,
+	})
+	if err != nil {
+		return err
+	}
+	f.sts = room
+	return nil
+}
+
+// audiencesOf lists what one of our services accepts as `aud`: its own names, its public
+// name and its application id, each with and without the slash (RS 0.2).
+func (s *Server) audiencesOf(name, public, app string) []string {
+	out := []string{app}
+	for _, url := range append([]string{s.in.url(name), "https://" + name + "." + s.in.domain, public}, s.localURLs()...) {
+		out = append(out, url, url+"/")
+	}
+	return out
+}
+
+// buildManagement wires Resource Manager.
+func (s *Server) buildManagement(f *front) error {
+	audiences := s.audiencesOf("management", "https://management.azure.com", "797f4846-ba00-4fd7-ba43-dac1f8f63013")
+	audiences = append(audiences, "https://management.core.windows.net", "https://management.core.windows.net/")
+	room, err := arm.New(arm.Config{
+		Log: s.c.Log, Now: s.c.Now, IDs: s.ids, Authenticator: s.bearer, Authorizer: s.rbac, Scopes: s.resources,
+		Audit: s.audit, Pages: s.pages, Tenant: s.in.tenant, Audiences: audiences, Location: location,
+		Providers: provider.All(provider.Deps{
+			Resources: s.resources, Identities: s.identities, RBAC: s.rbac, Vaults: s.vaults, Tenants: s.directory,
+			Now: s.c.Now, IDs: s.ids, CloudName: "SealringCloud", Location: location, LocationName: "Local", Domain: s.in.domain,
+		}),
+	})
+	f.arm = room
+	return err
+}
+
+// buildVaults wires the data plane of Key Vault.
+func (s *Server) buildVaults(f *front) error {
+	room, err := keyvault.New(keyvault.Config{
+		Vaults: s.vaults, Bearer: s.bearer, Roles: s.rbac, Groups: &principals{s}, Audit: s.audit, Pages: s.pages,
+		Parents: []string{s.in.url("vault"), "https://vault." + s.in.domain}, Log: s.c.Log, Now: s.c.Now, IDs: s.ids,
+		StrictAudience: s.c.Azure.On(s.c.Azure.StrictVaultAudience), StrictVersions: s.c.Azure.On(s.c.Azure.StrictAPIVersions),
+	})
+	f.vault = room
+	return err
+}
+
+// buildLocal wires the endpoints that only programs on this machine can reach.
+func (s *Server) buildLocal(*front) error {
+	guard := workload.NewGuard(workload.GuardConfig{Now: s.c.Now, Azure: s.c.Azure.On(s.c.Azure.Throttle)})
+	refusals := map[string]*localtoken.Refusals{}
+	for _, room := range []string{"appservice", "imds"} {
+		r, err := localtoken.NewRefusals(localtoken.RefusalsConfig{Room: room, Audit: s.audit, Log: s.c.Log})
+		if err != nil {
+			return err
+		}
+		refusals[room] = r
+		s.rooms.run = append(s.rooms.run, r.Run)
+	}
+	sites, err := appservice.New(appservice.Config{
+		Minter: s.identities, Callers: s.workloads, Switches: newSiteSwitches(s.resources, s.db), Guard: guard,
+		Refusals: refusals["appservice"], Log: s.c.Log, Now: s.c.Now, IDs: s.ids,
+	})
+	if err != nil {
+		return err
+	}
+	machines, err := imds.New(imds.Config{
+		Minter: s.identities, Callers: s.workloads, Guard: guard, Refusals: refusals["imds"],
+		Tenant: s.in.tenant, Log: s.c.Log, Now: s.c.Now, IDs: s.ids,
+	})
+	if err != nil {
+		return err
+	}
+	registration, err := node.New(node.Config{
+		Registry: s.workloads, Audit: s.audit, OwnerUID: os.Geteuid(),
+		IdentityEndpoint: "http://" + s.listeners.node.Addr().String() + "/msi/token",
+		IMDSEndpoint:     "http://" + s.listeners.imds[0].Addr().String(),
+		Log:              s.c.Log, Now: s.c.Now, IDs: s.ids,
+	})
+	s.rooms.appservice, s.rooms.imds, s.rooms.node = sites, machines, registration
+	return err
+}
+
+// buildSupport wires the name proxy and the operations listener.
+func (s *Server) buildSupport(*front) (err error) {
+	to := "127.0.0.1:" + strconv.Itoa(port(s.listeners.tls))
+	s.rooms.proxy, err = nameproxy.New(nameproxy.Config{Log: s.c.Log, Rules: []nameproxy.Rule{
+		{Hosts: []string{"*." + s.in.domain, "login.microsoftonline.com"}, Tunnel: to},
+	}})
+	if err != nil {
+		return err
+	}
+	room, err := ops.New(ops.Config{Version: s.c.Version, Ready: func(ctx context.Context) error {
+		return s.db.View(ctx, func(*store.Tx) error { return nil })
+	}})
+	s.rooms.ops = room
+	return err
+}
