@@ -25,6 +25,7 @@ import (
 	"github.com/sealring/sealring/internal/bearer"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/paging"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
 )
@@ -53,10 +54,10 @@ type recorder interface {
 	Write(ctx context.Context, e audit.Event) error
 }
 
-// sealer protects continuation tokens; *seal.Sealer is one.
-type sealer interface {
-	Seal(ctx context.Context, purpose, binding string, plain []byte) ([]byte, error)
-	Open(ctx context.Context, purpose, binding string, sealed []byte) ([]byte, error)
+// pager makes and reads continuation tokens; *paging.Tokens is one.
+type pager interface {
+	Make(ctx context.Context, q paging.Query, position string) (string, error)
+	Position(ctx context.Context, q paging.Query, token string) (string, error)
 }
 
 // Config names what a Room needs; all of it.
@@ -68,7 +69,7 @@ type Config struct {
 	Authorizer    authorizer
 	Scopes        scopes
 	Audit         recorder
-	Sealer        sealer
+	Pages         pager
 	// Providers are what is served; provider.All makes them.
 	Providers []Provider
 	// Tenant is the directory whose tokens are accepted and that challenges name.
@@ -87,7 +88,7 @@ type Room struct {
 	authorizer    authorizer
 	scopes        scopes
 	audit         recorder
-	sealer        sealer
+	pages         pager
 	providers     []Provider
 	namespaces    map[string]Provider // by folded name
 	tenant        id.Tenant
@@ -100,13 +101,13 @@ func New(c Config) (*Room, error) {
 	switch {
 	case c.Log == nil || c.Now == nil || c.IDs == nil:
 		return nil, errors.New("arm: Log, Now and IDs are needed")
-	case c.Authenticator == nil || c.Authorizer == nil || c.Scopes == nil || c.Audit == nil || c.Sealer == nil:
-		return nil, errors.New("arm: Authenticator, Authorizer, Scopes, Audit and Sealer are needed")
+	case c.Authenticator == nil || c.Authorizer == nil || c.Scopes == nil || c.Audit == nil || c.Pages == nil:
+		return nil, errors.New("arm: Authenticator, Authorizer, Scopes, Audit and Pages are needed")
 	case len(c.Providers) == 0 || c.Tenant == "" || len(c.Audiences) == 0 || c.Location == "":
 		return nil, errors.New("arm: Providers, Tenant, Audiences and Location are needed")
 	}
 	m := &Room{now: c.Now, authenticator: c.Authenticator, authorizer: c.Authorizer, scopes: c.Scopes, audit: c.Audit,
-		sealer: c.Sealer, providers: c.Providers, namespaces: map[string]Provider{}, tenant: c.Tenant,
+		pages: c.Pages, providers: c.Providers, namespaces: map[string]Provider{}, tenant: c.Tenant,
 		audiences: c.Audiences, location: c.Location}
 	for _, p := range c.Providers {
 		if _, twice := m.namespaces[fold(p.Namespace)]; twice {

@@ -10,6 +10,7 @@ import (
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/managedidentity"
+	"github.com/sealring/sealring/internal/paging"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/token"
@@ -28,12 +29,12 @@ var (
 	ErrNamespace = fault.New(fault.NotFound, "The resource namespace is invalid.")
 	// ErrType is a type that the provider does not have.
 	ErrType = fault.New(fault.NotFound, "The resource type could not be found.")
+	// ErrResource is a resource that does not exist, named in the sentence.
+	ErrResource = fault.New(fault.NotFound, "The resource was not found.")
 	// ErrLocation is a tracked resource without a location.
 	ErrLocation = fault.New(fault.Invalid, "The location property is required for this definition.")
 	// ErrName is a name that breaks the rule of its type.
 	ErrName = fault.New(fault.Invalid, "The resource name is invalid.")
-	// ErrGroupName is a resource group name that cannot be one.
-	ErrGroupName = fault.New(fault.Invalid, "The resource group name is invalid.")
 )
 
 // wireErrors says what each failure is on the wire (CP §2.5); the first match counts.
@@ -52,7 +53,7 @@ var wireErrors = []struct {
 	{ErrQuery, http.StatusBadRequest, "InvalidParameter"},
 	{ErrNoVersion, http.StatusBadRequest, "MissingApiVersionParameter"},
 	{ErrVersion, http.StatusBadRequest, "InvalidApiVersionParameter"},
-	{ErrSkipToken, http.StatusBadRequest, "InvalidParameter"},
+	{paging.ErrToken, http.StatusBadRequest, "InvalidParameter"},
 	{ErrContent, http.StatusBadRequest, "InvalidRequestContent"},
 	{httpd.ErrBadJSON, http.StatusBadRequest, "InvalidRequestContent"},
 	{httpd.ErrTooLarge, http.StatusRequestEntityTooLarge, "RequestTooLarge"},
@@ -62,9 +63,9 @@ var wireErrors = []struct {
 	{ErrType, http.StatusNotFound, "InvalidResourceType"},
 	{ErrAuthorization, http.StatusForbidden, "AuthorizationFailed"},
 	{ErrLinkedAuthorization, http.StatusForbidden, "LinkedAuthorizationFailed"},
+	{ErrResource, http.StatusNotFound, "ResourceNotFound"},
 	{ErrLocation, http.StatusBadRequest, "LocationRequired"},
 	{ErrName, http.StatusBadRequest, "InvalidResourceName"},
-	{ErrGroupName, http.StatusBadRequest, "ResourceGroupNameInvalid"},
 
 	{resource.ErrSubscriptionNotFound, http.StatusNotFound, "SubscriptionNotFound"},
 	{resource.ErrGroupNotFound, http.StatusNotFound, "ResourceGroupNotFound"},
@@ -98,7 +99,6 @@ var wireErrors = []struct {
 	{rbac.ErrDefinitionInUse, http.StatusBadRequest, "RoleDefinitionHasAssignments"},
 	{rbac.ErrDefinitionInvalid, http.StatusBadRequest, "InvalidRoleDefinition"},
 	{rbac.ErrDefinitionLimit, http.StatusBadRequest, "RoleDefinitionLimitExceeded"},
-	{rbac.ErrFilter, http.StatusBadRequest, "InvalidFilter"},
 
 	{vault.ErrVaultNotFound, http.StatusNotFound, "ResourceNotFound"},
 	{vault.ErrVaultNameTaken, http.StatusConflict, "VaultAlreadyExists"},
@@ -159,8 +159,7 @@ func (m *Room) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("x-ms-error-code", code)
 	switch status {
 	case http.StatusUnauthorized:
-		challenge := "invalid_token"
-		bearer.ChallengeManagement(h, httpd.EntryFrom(r.Context()).Authority, m.tenant, challenge, message)
+		bearer.ChallengeManagement(h, httpd.EntryFrom(r.Context()).Authority, m.tenant, "invalid_token", message)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(1))
 	}
@@ -201,6 +200,6 @@ func innerError(message string) errorBody {
 
 // NotFound is a missing resource in the words of CP §2.5.
 func NotFound(target resource.ID) error {
-	return resource.ErrNotFound.With("The Resource '%s/%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+	return ErrResource.With("The Resource '%s/%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
 		target.Type(), target.FullName(), target.Group())
 }

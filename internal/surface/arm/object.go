@@ -18,6 +18,8 @@ var (
 	ErrContent = fault.New(fault.Invalid, "The request content was invalid and could not be deserialized.")
 	// ErrMediaType is a body that says it is not JSON.
 	ErrMediaType = fault.New(fault.Invalid, "The request content type is not supported; send application/json.")
+	// ErrFilter is a $filter that the list does not know.
+	ErrFilter = fault.New(fault.Invalid, "The filter is not supported.")
 	// ErrQuery is a query parameter or $filter that cannot be understood.
 	ErrQuery = fault.New(fault.Invalid, "A query parameter is malformed.")
 )
@@ -98,39 +100,6 @@ func (o Object) Exact(names ...string) error {
 func isNull(raw json.RawMessage) bool {
 	trimmed := bytes.TrimSpace(raw)
 	return len(trimmed) == 0 || string(trimmed) == "null"
-}
-
-// WithoutNulls returns v without the members that are null, at every depth: in a PUT they
-// mean absence, and clients crash on them in answers (CP §2.10).
-func WithoutNulls(raw json.RawMessage) json.RawMessage {
-	if !bytes.Contains(raw, []byte("null")) {
-		return raw
-	}
-	switch first(raw) {
-	case '{':
-		var o map[string]json.RawMessage
-		if json.Unmarshal(raw, &o) != nil {
-			return raw
-		}
-		for name, v := range o {
-			if isNull(v) {
-				delete(o, name)
-				continue
-			}
-			o[name] = WithoutNulls(v)
-		}
-		return encode(o)
-	case '[':
-		var list []json.RawMessage
-		if json.Unmarshal(raw, &list) != nil {
-			return raw
-		}
-		for i := range list {
-			list[i] = WithoutNulls(list[i])
-		}
-		return encode(list)
-	}
-	return raw
 }
 
 // Merge applies an RFC 7396 merge patch to a JSON object; null members remove.

@@ -2,30 +2,17 @@ package arm
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/sealring/sealring/internal/fault"
+	"github.com/sealring/sealring/internal/paging"
 )
 
-// ErrSkipToken is a continuation token that was not made for this caller and query, or is
-// too old (S-52).
-var ErrSkipToken = fault.New(fault.Invalid, "The continuation token is not valid for this request.")
-
-const (
-	// pageSize is the most items of a page, and the default (CP §2.9).
-	pageSize = 1000
-	// tokenLife is how long a continuation token is good for.
-	tokenLife = 24 * time.Hour
-	// tokenPurpose separates continuation tokens from everything else that is sealed.
-	tokenPurpose = "arm.page"
-)
+// pageSize is the most items of a page, and the default (CP §2.9).
+const pageSize = 1000
 
 // collection is a page on the wire.
 type collection struct {
@@ -45,7 +32,7 @@ type Fetch[T any] func(ctx context.Context, after string, limit int) (items []T,
 
 // Page answers with a page of a collection: it goes on from the request's continuation
 // token, fetches until the page is full or the collection ends, and leaves out the items
-// for which show returns nil. Errors: ErrSkipToken, ErrQuery, those of fetch and show.
+// for which show returns nil. Errors: paging.ErrToken, ErrQuery, those of fetch and show.
 func Page[T any](ctx context.Context, r *Request, fetch Fetch[T], show func(context.Context, T) (any, error)) (Response, error) {
 	size, err := r.top()
 	if err != nil {
@@ -114,60 +101,34 @@ func (r *Request) top() (int, error) {
 	return min(n, pageSize), nil
 }
 
-// after opens the continuation token of the request; "" if it has none. Errors: ErrSkipToken.
+// after opens the continuation token of the request; "" if it has none. Errors: paging.ErrToken.
 func (r *Request) after(ctx context.Context) (string, error) {
 	text := r.Query("$skiptoken")
 	if text == "" {
 		return "", nil
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return "", ErrSkipToken
-	}
-	plain, err := r.room.sealer.Open(ctx, tokenPurpose, r.binding(), sealed)
-	if err != nil {
-		if fault.KindOf(err) == fault.Unavailable {
-			return "", err
-		}
-		return "", ErrSkipToken
-	}
-	var c cursor
-	if err := json.Unmarshal(plain, &c); err != nil || r.room.now().Unix() >= c.Expires {
-		return "", ErrSkipToken
-	}
-	return c.After, nil
+	return r.room.pages.Position(ctx, r.listing(), text)
 }
 
-// nextLink seals after into the address of the next page (S-41, S-52).
+// nextLink is the address of the page behind after (S-41, S-52).
 func (r *Request) nextLink(ctx context.Context, after string) (string, error) {
-	plain, err := json.Marshal(cursor{After: after, Expires: r.room.now().Add(tokenLife).Unix()})
+	text, err := r.room.pages.Make(ctx, r.listing(), after)
 	if err != nil {
 		return "", err
 	}
-	sealed, err := r.room.sealer.Seal(ctx, tokenPurpose, r.binding(), plain)
-	if err != nil {
-		return "", err
-	}
-	q := url.Values{}
-	for name, values := range r.query {
-		q[name] = values
-	}
-	q.Set("$skiptoken", base64.RawURLEncoding.EncodeToString(sealed))
+	q := maps.Clone(r.query)
+	q.Set("$skiptoken", text)
 	return r.Link(ctx, (&url.URL{Path: r.path}).EscapedPath()+"?"+q.Encode()), nil
 }
 
-// binding ties a continuation token to the caller, the tenant and the whole query but the
-// token itself; every part is preceded by its length.
-func (r *Request) binding() string {
-	parts := []string{string(r.Principal.Tenant), string(r.Principal.Object), fold(r.path)}
+// listing is what a continuation token is bound to: caller, tenant, path and the whole
+// query but the token itself and the size of a page.
+func (r *Request) listing() paging.Query {
+	what := []string{fold(r.path)}
 	for _, name := range slices.Sorted(maps.Keys(r.query)) {
-		if name != "$skiptoken" {
-			parts = append(append(parts, name), r.query[name]...)
+		if name != "$skiptoken" && name != "$top" {
+			what = append(append(what, name), r.query[name]...)
 		}
 	}
-	var b strings.Builder
-	for _, p := range parts {
-		b.WriteString(strconv.Itoa(len(p)) + ":" + p)
-	}
-	return b.String()
+	return paging.Query{Tenant: r.Principal.Tenant, Caller: r.Principal.Object, What: what}
 }

@@ -18,7 +18,8 @@ type Request struct {
 	// Principal is who asks; the zero Principal on public routes.
 	Principal bearer.Principal
 	// Target is the id the request is about: the resource, or for a collection its parent,
-	// or for a verb what it acts on. It is the scope that was authorised.
+	// or for a verb what it acts on; on routes at AnyScope that scope. It is what was
+	// authorised.
 	Target resource.ID
 	// Action is the action of the route.
 	Action string
@@ -31,6 +32,9 @@ type Request struct {
 	vars  map[string]string
 	query url.Values // names in lower case
 }
+
+// Method is the HTTP method.
+func (r *Request) Method() string { return r.http.Method }
 
 // Tenant is the directory in which the request runs.
 func (r *Request) Tenant() id.Tenant { return r.Principal.Tenant }
@@ -48,16 +52,6 @@ func (r *Request) Header(name string) string { return r.http.Header.Get(name) }
 // Subscription is the subscription in the path; "" at tenant scope.
 func (r *Request) Subscription() id.Subscription { return r.Target.Subscription() }
 
-// Scope is the id before the pattern of an extension route: what a role assignment is on.
-// Errors: ErrPath.
-func (r *Request) Scope() (resource.ID, error) {
-	scope, err := resource.ParseID(r.vars["scope"])
-	if err != nil {
-		return resource.ID{}, ErrPath.With("The scope of the request is not a valid resource id.")
-	}
-	return scope, nil
-}
-
 // Visible reports whether the principal may do the route's action at scope; lists use it
 // to leave out what the principal may not read.
 func (r *Request) Visible(ctx context.Context, scope resource.ID) (bool, error) {
@@ -69,6 +63,13 @@ func (r *Request) Allowed(ctx context.Context, action string, scope resource.ID)
 	d, err := r.room.authorizer.Decide(ctx, rbac.Request{Principal: r.Principal.Object, Action: action, Scope: scope})
 	return d.Allowed, err
 }
+
+// Deny is the refusal of the route's action at the target, for handlers that decide by more
+// than one permission.
+func (r *Request) Deny() error { return r.DenyAt(r.Target) }
+
+// DenyAt is the refusal of the route's action at another scope that the body names.
+func (r *Request) DenyAt(scope resource.ID) error { return denied(r.Principal, r.Action, scope) }
 
 // Link builds the address of a path of ours under the name by which the client came (L-6, S-41).
 func (r *Request) Link(ctx context.Context, path string) string {

@@ -42,7 +42,7 @@ func (m *Room) serve(w http.ResponseWriter, hr *http.Request) error {
 		return m.unknown(hr.Method, path) // 5
 	}
 	r.http, r.Principal = hr, principal
-	if r.Target, err = target(strings.Split(strings.Trim(r.path, "/"), "/")); err != nil {
+	if r.Target, err = targetOf(route, r); err != nil {
 		return ErrPath.With("The request path is not a valid resource id.")
 	}
 	err = m.admit(hr.Context(), route, r)
@@ -53,6 +53,14 @@ func (m *Room) serve(w http.ResponseWriter, hr *http.Request) error {
 		return m.record(hr.Context(), route, r, err)
 	}
 	return nil
+}
+
+// targetOf returns the scope at which a request is authorised (S-50).
+func targetOf(route Route, r *Request) (resource.ID, error) {
+	if route.scoped {
+		return resource.ParseID(r.vars["scope"])
+	}
+	return target(strings.Split(strings.Trim(r.path, "/"), "/"))
 }
 
 // find looks the path up in the table; the first route that fits path and method wins.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/managedidentity"
@@ -21,6 +22,11 @@ type tenants interface {
 	Tenant(ctx context.Context, tenant id.Tenant) (directory.Tenant, error)
 }
 
+// recorder keeps the record of what was read under a permission of its own; *audit.Log is one.
+type recorder interface {
+	Write(ctx context.Context, e audit.Event) error
+}
+
 // Deps is what the providers are made of; all of it is needed unless it says otherwise.
 type Deps struct {
 	Resources  *resource.Service
@@ -28,6 +34,7 @@ type Deps struct {
 	RBAC       *rbac.Service
 	Vaults     *vault.Service
 	Tenants    tenants
+	Audit      recorder
 	Now        func() time.Time
 	IDs        *id.Source
 	// CloudName is what the cloud is called in the discovery document, for example "SealringCloud".

@@ -1,0 +1,215 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/rbac"
+	"github.com/sealring/sealring/internal/surface/arm"
+)
+
+// wireAssignment is a role assignment in answers (CP §5.3).
+type wireAssignment struct {
+	ID         string               `json:"id"`
+	Name       string               `json:"name"`
+	Type       string               `json:"type"`
+	Properties assignmentProperties `json:"properties"`
+}
+
+// assignmentProperties are its properties. The nulls are what Azure sends.
+type assignmentProperties struct {
+	RoleDefinitionID string  `json:"roleDefinitionId"`
+	PrincipalID      string  `json:"principalId"`
+	PrincipalType    string  `json:"principalType,omitempty"`
+	Scope            string  `json:"scope"`
+	Condition        *string `json:"condition"`
+	ConditionVersion *string `json:"conditionVersion"`
+	Description      *string `json:"description"`
+	DelegatedID      *string `json:"delegatedManagedIdentityResourceId"`
+	CreatedOn        string  `json:"createdOn"`
+	UpdatedOn        string  `json:"updatedOn"`
+	CreatedBy        *string `json:"createdBy"`
+	UpdatedBy        *string `json:"updatedBy"`
+}
+
+// typedSince is the first api-version whose assignments say the type of their principal.
+const typedSince = "2018-09-01-preview"
+
+// newAssignment shapes an assignment for an api-version.
+func newAssignment(a *rbac.Assignment, version string) wireAssignment {
+	w := wireAssignment{ID: a.ID(), Name: string(a.Name), Type: "Microsoft.Authorization/roleAssignments",
+		Properties: assignmentProperties{RoleDefinitionID: a.RoleWireID(), PrincipalID: string(a.Principal), PrincipalType: string(a.PrincipalType),
+			Scope: a.Scope.String(), Description: orNull(a.Description), CreatedOn: rfc3339(a.Created), UpdatedOn: rfc3339(a.Updated),
+			CreatedBy: orNull(string(a.CreatedBy)), UpdatedBy: orNull(string(a.UpdatedBy))}}
+	if version < typedSince { // dates compare as texts
+		w.Properties.PrincipalType = ""
+	}
+	return w
+}
+
+// orNull is nil for "".
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// listAssignments answers with the assignments at, above and below the scope, as far as
+// the caller may read them there or at their own scope (CP §5.3).
+func (p *authorizationProvider) listAssignments(ctx context.Context, r *arm.Request) (arm.Response, error) {
+	q, err := assignmentQuery(r)
+	if err != nil {
+		return arm.Response{}, err
+	}
+	all, err := p.RBAC.ListAssignments(ctx, q)
+	if err != nil {
+		return arm.Response{}, err
+	}
+	here, err := r.Visible(ctx, r.Target)
+	if err != nil {
+		return arm.Response{}, err
+	}
+	fetch := arm.Slice(all, func(a *rbac.Assignment) string { return string(a.Name) })
+	return arm.Page(ctx, r, fetch, func(ctx context.Context, a *rbac.Assignment) (any, error) {
+		if !here || !a.Scope.Contains(r.Target) {
+			visible, err := r.Visible(ctx, a.Scope)
+			if err != nil || !visible {
+				return nil, err
+			}
+		}
+		return newAssignment(a, r.Version), nil
+	})
+}
+
+// assignmentQuery reads the $filter of a list. Errors: arm.ErrFilter, arm.ErrQuery.
+func assignmentQuery(r *arm.Request) (rbac.AssignmentQuery, error) {
+	q := rbac.AssignmentQuery{Scope: r.Target}
+	filter, err := parseFilter(r.Query("$filter"))
+	if err != nil {
+		return q, err
+	}
+	if len(filter) > 1 {
+		return q, arm.ErrFilter.With("The filter may join its terms by 'and' only.")
+	}
+	for _, all := range filter {
+		for _, t := range all {
+			var err error
+			switch {
+			case t.op == "atscope" && t.value == "" && t.field == "":
+				q.AtScope = true
+			case t.op == "eq" && t.field == "principalid":
+				q.Principal, err = id.ParseObject(t.value)
+			case t.op == "assignedto" && t.field == "":
+				q.AssignedTo, err = id.ParseObject(t.value)
+			default:
+				return q, arm.ErrFilter.With("The filter '%.128s' is not supported. Supported are atScope(), principalId eq '…' and assignedTo('…'), joined by 'and'.", r.Query("$filter"))
+			}
+			if err != nil {
+				return q, arm.ErrFilter.With("The principal in the filter is not a GUID.")
+			}
+		}
+	}
+	return q, nil
+}
+
+// getAssignment answers with one assignment.
+func (p *authorizationProvider) getAssignment(ctx context.Context, r *arm.Request) (arm.Response, error) {
+	name, err := rbac.ParseAssignmentID(r.Var("name"))
+	if err != nil {
+		return arm.Response{}, err
+	}
+	a, err := p.RBAC.GetAssignment(ctx, r.Target, name)
+	if err != nil {
+		return arm.Response{}, err
+	}
+	return arm.OK(newAssignment(a, r.Version))
+}
+
+// putAssignment assigns a role, or changes the description of an assignment. The status
+// is 201 in either case, since older clients take no other (CP §2.7).
+func (p *authorizationProvider) putAssignment(ctx context.Context, r *arm.Request) (arm.Response, error) {
+	n, err := readAssignment(r)
+	if err != nil {
+		return arm.Response{}, err
+	}
+	a, _, err := p.RBAC.PutAssignment(ctx, n)
+	if errors.Is(err, rbac.ErrPrincipalNotFound) {
+		return arm.Response{}, rbac.ErrPrincipalNotFound.With("Principal %s does not exist in the directory %s. Check that you have the correct principal ID. If you are creating this principal and then immediately assigning a role, this error might be related to a replication delay. In this case, set the role assignment principalType property to a value, such as ServicePrincipal, User, or Group. See https://aka.ms/docs-principaltype",
+			strings.ReplaceAll(string(n.Principal), "-", ""), r.Tenant())
+	}
+	if err != nil {
+		return arm.Response{}, err
+	}
+	return arm.Created(newAssignment(a, r.Version))
+}
+
+// readAssignment reads the body of a PUT. Its members say who may do what, so they are
+// read by their exact names (S-63). Errors: arm.ErrContent and those of the names.
+func readAssignment(r *arm.Request) (n rbac.NewAssignment, err error) {
+	n.Scope = r.Target
+	if n.Name, err = rbac.ParseAssignmentID(r.Var("name")); err != nil {
+		return n, err
+	}
+	body, err := r.Body()
+	if err != nil {
+		return n, err
+	}
+	if err := body.Exact("properties"); err != nil {
+		return n, err
+	}
+	props, err := body.Object("properties")
+	if err != nil {
+		return n, err
+	}
+	if err := props.Exact("roleDefinitionId", "principalId", "principalType", "description", "condition", "conditionVersion"); err != nil {
+		return n, err
+	}
+	text := map[string]string{}
+	for _, name := range []string{"roleDefinitionId", "principalId", "principalType", "description", "condition"} {
+		if text[name], err = props.Text(name); err != nil {
+			return n, err
+		}
+	}
+	if text["roleDefinitionId"] == "" || text["principalId"] == "" {
+		return n, arm.ErrContent.With("The members 'properties.roleDefinitionId' and 'properties.principalId' are required.")
+	}
+	if n.Role, err = rbac.ParseRoleID(text["roleDefinitionId"]); err != nil {
+		return n, err
+	}
+	if n.Principal, err = id.ParseObject(text["principalId"]); err != nil {
+		return n, arm.ErrContent.With("The member 'properties.principalId' must be a GUID.")
+	}
+	n.PrincipalType, n.Description, n.Condition = principalType(text["principalType"]), text["description"], text["condition"]
+	return n, nil
+}
+
+// principalType reads a principal's type without regard to case; what is not known stays
+// as it is, and matches nothing.
+func principalType(s string) rbac.PrincipalType {
+	for _, known := range []rbac.PrincipalType{rbac.User, rbac.Group, rbac.ServicePrincipal} {
+		if strings.EqualFold(s, string(known)) {
+			return known
+		}
+	}
+	return rbac.PrincipalType(s)
+}
+
+// deleteAssignment removes an assignment and answers with it; 204 if there was none.
+func (p *authorizationProvider) deleteAssignment(ctx context.Context, r *arm.Request) (arm.Response, error) {
+	name, err := rbac.ParseAssignmentID(r.Var("name"))
+	if err != nil {
+		return arm.Response{}, err
+	}
+	a, err := p.RBAC.DeleteAssignment(ctx, r.Target, name)
+	if errors.Is(err, rbac.ErrAssignmentNotFound) {
+		return arm.NoContent()
+	}
+	if err != nil {
+		return arm.Response{}, err
+	}
+	return arm.Response{Status: http.StatusOK, Body: newAssignment(a, r.Version)}, nil
+}

@@ -1,0 +1,135 @@
+package provider
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/surface/arm"
+)
+
+// systemData says who wrote a resource first and last (CP §2.10).
+type systemData struct {
+	CreatedBy          string `json:"createdBy,omitempty"`
+	CreatedByType      string `json:"createdByType,omitempty"`
+	CreatedAt          string `json:"createdAt,omitempty"`
+	LastModifiedBy     string `json:"lastModifiedBy,omitempty"`
+	LastModifiedByType string `json:"lastModifiedByType,omitempty"`
+	LastModifiedAt     string `json:"lastModifiedAt,omitempty"`
+}
+
+// newSystemData writes two stamps.
+func newSystemData(created, changed resource.Stamp) *systemData {
+	return &systemData{CreatedBy: created.By, CreatedByType: created.ByType, CreatedAt: rfc3339(created.At),
+		LastModifiedBy: changed.By, LastModifiedByType: changed.ByType, LastModifiedAt: rfc3339(changed.At)}
+}
+
+// rfc3339 writes a time in UTC; "" for the zero time.
+func rfc3339(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// wireResource is the envelope of a resource (CP §2.10).
+type wireResource struct {
+	ID         string            `json:"id"`
+	Name       string            `json:"name"`
+	Type       string            `json:"type"`
+	Location   string            `json:"location,omitempty"`
+	Kind       string            `json:"kind,omitempty"`
+	ManagedBy  string            `json:"managedBy,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"`
+	SKU        json.RawMessage   `json:"sku,omitempty"`
+	Plan       json.RawMessage   `json:"plan,omitempty"`
+	Identity   *wireIdentity     `json:"identity,omitempty"`
+	Properties json.RawMessage   `json:"properties,omitempty"`
+	SystemData *systemData       `json:"systemData,omitempty"`
+
+	// The three that $expand of resource lists adds.
+	CreatedTime       string `json:"createdTime,omitempty"`
+	ChangedTime       string `json:"changedTime,omitempty"`
+	ProvisioningState string `json:"provisioningState,omitempty"`
+
+	extra json.RawMessage // further members of the envelope, one JSON object
+}
+
+// plainResource is a wireResource without its MarshalJSON.
+type plainResource wireResource
+
+// MarshalJSON appends the further members.
+func (w wireResource) MarshalJSON() ([]byte, error) {
+	known, err := json.Marshal(plainResource(w))
+	if err != nil {
+		return nil, err
+	}
+	extra := strings.TrimSpace(string(w.extra))
+	if len(extra) < 3 || extra[0] != '{' {
+		return known, nil
+	}
+	return append(append(known[:len(known)-1], ','), extra[1:]...), nil
+}
+
+// wireIdentity is the identity block of an answer (CP §2.12).
+type wireIdentity struct {
+	Type         string                  `json:"type"`
+	PrincipalID  string                  `json:"principalId,omitempty"`
+	TenantID     string                  `json:"tenantId,omitempty"`
+	UserAssigned map[string]wireAttached `json:"userAssignedIdentities,omitempty"`
+}
+
+// wireAttached is one user-assigned identity of a block.
+type wireAttached struct {
+	PrincipalID string `json:"principalId,omitempty"`
+	ClientID    string `json:"clientId,omitempty"`
+}
+
+// newIdentity writes an identity block in the spelling of the type; nil if there is none.
+func newIdentity(i resource.Identity, fullType string) *wireIdentity {
+	if i.IsZero() {
+		return nil
+	}
+	w := &wireIdentity{Type: i.Type(resource.RulesFor(fullType))}
+	if i.System {
+		w.PrincipalID, w.TenantID = string(i.PrincipalID), string(i.Tenant)
+	}
+	for _, a := range i.UserAssigned {
+		if w.UserAssigned == nil {
+			w.UserAssigned = map[string]wireAttached{}
+		}
+		w.UserAssigned[a.ID.String()] = wireAttached{PrincipalID: string(a.PrincipalID), ClientID: string(a.ClientID)}
+	}
+	return w
+}
+
+// readTags reads the tags member; nil if it is absent or null. Errors: arm.ErrContent.
+func readTags(body arm.Object) (map[string]string, error) {
+	var tags map[string]string
+	return tags, body.Into("tags", &tags)
+}
+
+// checkNames refuses a body that names another resource than the path does; a body sent
+// back as it was received names the same (CP §2.10). Errors: arm.ErrContent.
+func checkNames(body arm.Object, target resource.ID) error {
+	for member, want := range map[string][]string{
+		"id": {target.String()}, "name": {target.Name(), target.FullName()}, "type": {target.Type()},
+	} {
+		have, err := body.Text(member)
+		if err != nil {
+			return err
+		}
+		if have == "" {
+			continue
+		}
+		fits := false
+		for _, w := range want {
+			fits = fits || strings.EqualFold(have, w)
+		}
+		if !fits {
+			return arm.ErrContent.With("The member '%s' of the body names another resource than the request path.", member)
+		}
+	}
+	return nil
+}
