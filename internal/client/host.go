@@ -280,3 +280,12 @@ func (c *Client) addIdentities(ctx context.Context, h Host, have Resource, want 
 	did("gave %s the identities it lacked (%s)", h.Name, block.Type)
 	return nil
 }
+
+// Host reads a host that must exist. Errors: ErrNotFound.
+func (c *Client) Host(ctx context.Context, h Host) (Resource, error) {
+	r, found, err := c.find(ctx, h.ID(c.at), h.version())
+	if err == nil && !found {
+		err = ErrNotFound.With("there is no %s: `sealring run` creates it", h.ID(c.at))
+	}
+	return r, err
+}
