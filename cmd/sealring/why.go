@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealring/sealring/internal/client"
+)
+
+// whyOptions are the flags of why.
+type whyOptions struct {
+	platform
+	principal, action, dataAction, scope string
+	json                                 bool
+}
+
+// newWhyCommand is `sealring why` (design.md §5).
+func newWhyCommand() *cobra.Command {
+	var o whyOptions
+	cmd := &cobra.Command{
+		Use:   "why --principal P --action A --scope S",
+		Short: "Explain why somebody may or may not do something",
+		Long: "Prints the decision, the rule behind it and the smallest grant that would change it.\n" +
+			"A principal is an object id, an application id or a name (that of its app). A scope is a\n" +
+			"resource id, subscription, group/NAME, vault/NAME, app/NAME, vm/NAME or identity/NAME.",
+		Example: "  sealring why --principal web --action Microsoft.KeyVault/vaults/secrets/getSecret/action --scope vault/shop",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+	}
+	o.platform.flags(cmd)
+	cmd.Flags().StringVar(&o.principal, "principal", "", "who: object id, application id or name")
+	cmd.Flags().StringVar(&o.action, "action", "", "what: an action; whether on resources or on data is found out")
+	cmd.Flags().StringVar(&o.dataAction, "data-action", "", "what: surely an action on data")
+	cmd.Flags().StringVar(&o.scope, "scope", "", "where")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print the explanation as JSON")
+	_ = cmd.MarkFlagRequired("principal") // fails only for a flag that does not exist
+	_ = cmd.MarkFlagRequired("scope")
+	cmd.MarkFlagsOneRequired("action", "data-action")
+	cmd.MarkFlagsMutuallyExclusive("action", "data-action")
+	return cmd
+}
+
+// run asks and prints.
+func (o *whyOptions) run(cmd *cobra.Command) error {
+	c, err := o.open()
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	scope, err := c.Scope(ctx, o.scope)
+	if err != nil {
+		return err
+	}
+	p, err := c.Principal(ctx, o.principal)
+	if err != nil {
+		return err
+	}
+	q := client.Question{PrincipalID: p.ID, Action: o.action}
+	if o.dataAction != "" {
+		q.Action, q.Data = o.dataAction, true
+	} else if q.Data, err = c.IsDataAction(ctx, o.action); err != nil {
+		return err
+	}
+	e, err := c.Why(ctx, q, scope)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(cmd.OutOrStdout(), e)
+	}
+	_, err = io.WriteString(cmd.OutOrStdout(), explain(e, o.principal))
+	return err
+}
+
+// explain writes an explanation for a person.
+func explain(e client.Explanation, principal string) string {
+	var b strings.Builder
+	verdict := "denied"
+	if e.Allowed {
+		verdict = "allowed"
+	}
+	fmt.Fprintf(&b, "%s: %s\n", verdict, e.Sentence)
+	if e.Rule != nil {
+		fmt.Fprintf(&b, "rule:    %s at %s", e.Rule.RoleName, e.Rule.Scope)
+		if e.Rule.Pattern != "" {
+			fmt.Fprintf(&b, " (%s)", e.Rule.Pattern)
+		}
+		if e.Rule.ViaGroup {
+			b.WriteString(", through a group")
+		}
+		b.WriteString("\n")
+	}
+	for _, m := range e.NearMisses {
+		fmt.Fprintf(&b, "almost:  %s\n", m.Sentence)
+	}
+	if e.Grant != nil {
+		fmt.Fprintf(&b, "smallest grant: %s at %s\n", e.Grant.RoleName, e.Grant.Scope)
+		fmt.Fprintf(&b, "  sealring grant --principal %s --role %s --scope %s\n", shellWord(principal), shellWord(e.Grant.RoleName), shellWord(e.Grant.Scope))
+	}
+	return b.String()
+}
+
+// shellWord quotes s for a POSIX shell where it needs it.
+func shellWord(s string) string {
+	plain := strings.IndexFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@", r)
+	}) < 0
+	if plain && s != "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
