@@ -90,7 +90,7 @@ func logEvent(c Config, r *http.Request, ev *event, rec *recorder, err error, to
 	attrs := append([]slog.Attr{
 		slog.String("room", c.Room), slog.String("method", r.Method), slog.String("host", clip(r.Host)),
 		slog.String("path", clip(r.URL.Path)), slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes),
-		slog.Duration("took", took), slog.String("request_id", ev.requestID), slog.String("correlation_id", ev.correlationID),
+		slog.Int64("took_us", took.Microseconds()), slog.String("request_id", ev.requestID), slog.String("correlation_id", ev.correlationID),
 	}, ev.notes()...)
 	if err != nil {
 		attrs = append(attrs, slog.String("err", clip(err.Error())))
