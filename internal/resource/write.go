@@ -51,6 +51,12 @@ func (s *Service) Save(ctx context.Context, tx *store.Tx, r Resource) (Resource,
 	return r, nil
 }
 
+// Place checks that everything above a resource that is to be created exists, and returns
+// its id as Save will store it, and its tenant. Errors: as Save.
+func (s *Service) Place(ctx context.Context, tx *store.Tx, resource ID) (ID, id.Tenant, error) {
+	return place(ctx, tx, resource)
+}
+
 // place checks that everything above a new resource exists, and returns its id with the
 // spelling of what is above, and its tenant ("" above subscriptions).
 func place(ctx context.Context, tx *store.Tx, resource ID) (ID, id.Tenant, error) {
@@ -150,9 +156,29 @@ func write(ctx context.Context, tx *store.Tx, r *Resource) error {
 
 // ForgetIdentity marks a deleted user-assigned identity dead in every block that names it.
 func (s *Service) ForgetIdentity(ctx context.Context, tx *store.Tx, identity ID) error {
+	if err := s.TouchHosts(ctx, tx, identity); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, "UPDATE resource_attachments SET principal_id = '', client_id = '' WHERE identity_path = $1", path(identity))
 	if err != nil {
 		return fmt.Errorf("detach %s: %w", identity, err)
+	}
+	return nil
+}
+
+// TouchHosts tells the change feed that the resources to which an identity is attached have
+// to be read again.
+func (s *Service) TouchHosts(ctx context.Context, tx *store.Tx, identity ID) error {
+	err := tx.Query(ctx, func(r store.Row) error {
+		var host []byte
+		if err := r.Scan(&host); err != nil {
+			return fmt.Errorf("scan host: %w", err)
+		}
+		tx.Changed(Topic, string(host))
+		return nil
+	}, "SELECT path FROM resource_attachments WHERE identity_path = $1", path(identity))
+	if err != nil {
+		return fmt.Errorf("read hosts of %s: %w", identity, err)
 	}
 	return nil
 }
