@@ -32,13 +32,11 @@ type world struct {
 	revoked bool
 	dead    bool
 	broken  error
-	checks  int
 }
 
 func (w *world) Signer() (string, crypto.Signer, error) { return "k", w.key, nil }
 
 func (w *world) Key(kid string) (crypto.PublicKey, bool) {
-	w.checks++
 	return &w.key.PublicKey, kid == "k" && !w.revoked
 }
 

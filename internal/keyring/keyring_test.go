@@ -342,7 +342,7 @@ func TestRevokePrepared(t *testing.T) {
 
 // keys that are gone, or do not open, are not replaced.
 func TestNeverANewIssuer(t *testing.T) {
-	for name, break_ := range map[string]string{
+	for name, damage := range map[string]string{
 		"deleted":             "DELETE FROM signing_keys",
 		"sealed bytes edited": "UPDATE signing_keys SET sealed = x'01020304050607080910111213141516171819202122232425'",
 		"private key deleted": "UPDATE signing_keys SET sealed = x''",
@@ -351,7 +351,7 @@ func TestNeverANewIssuer(t *testing.T) {
 	} {
 		f := newFixture(t, storetest.SQLite(t))
 		f.must(t)
-		f.exec(t, break_)
+		f.exec(t, damage)
 		if _, err := f.open(t); !errors.Is(err, keyring.ErrKeysLost) {
 			t.Errorf("%s: %v, want ErrKeysLost", name, err)
 		}
