@@ -112,5 +112,8 @@ func runStatus(err error) error {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return err
 	}
+	if _, ok := errors.AsType[statusError](err); ok {
+		return err // the program's own
+	}
 	return statusError{launch.ExitFailed, err}
 }
