@@ -40,7 +40,7 @@ func (s *Service) Mint(ctx context.Context, caller Caller, req Request) (Minted,
 	}
 	identity, err := h.choose(req.Selector, req.Dialect)
 	if err != nil {
-		return Minted{}, s.refused(ctx, caller, nil, req, err)
+		return Minted{}, s.refused(ctx, caller, &Identity{Tenant: h.tenant}, req, err)
 	}
 	cell := s.tokens.at(identity.PrincipalID) // before what decides is read: see shelf
 	sp, err := s.alive(ctx, identity)
@@ -155,8 +155,8 @@ func (s *Service) handOut(ctx context.Context, caller Caller, sp directory.Servi
 	return m, nil
 }
 
-// refused records a refusal of an identified caller and returns why; failures that are our
-// own are not the caller's and are left to the request's log.
+// refused records a refusal of an identified caller and returns why; identity has only a
+// tenant where none was found. Failures that are our own are left to the request's log.
 func (s *Service) refused(ctx context.Context, caller Caller, identity *Identity, req Request, why error) error {
 	reason, ok := reasonOf(why)
 	if !ok {
@@ -194,9 +194,7 @@ func reasonOf(err error) (string, bool) {
 func (s *Service) event(ctx context.Context, caller Caller, identity *Identity, name, operation string) audit.Event {
 	actor := audit.ActorFrom(ctx)
 	actor.Type = string(directory.KindManagedIdentity)
-	if identity != nil {
-		actor.Tenant, actor.Object, actor.App, actor.Name = identity.Tenant, identity.PrincipalID, identity.ClientID, name
-	}
+	actor.Tenant, actor.Object, actor.App, actor.Name = identity.Tenant, identity.PrincipalID, identity.ClientID, name
 	return audit.Event{
 		Kind: audit.SignIn, Actor: actor, Outcome: audit.Succeeded, Operation: operation,
 		Target: caller.Resource.String(), Subscription: caller.Resource.Subscription(), Process: caller.Process,

@@ -1,6 +1,7 @@
 package managedidentity_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -353,5 +354,21 @@ func TestAudienceIsResolvedEachTime(t *testing.T) {
 	}))
 	if _, err := ask(); !errors.Is(err, token.ErrAudienceUnknown) {
 		t.Errorf("a deleted audience: %v", err)
+	}
+}
+
+// D-4: counts that are not written yet are written when the service stops.
+func TestRunFlushesWhenItEnds(t *testing.T) {
+	f := open(t, storetest.SQLite(t), nil)
+	f.put(f.vm("v"), f.block("SystemAssigned"))
+	for range 2 {
+		_, err := f.mint(f.vm("v"), 1, "", "")
+		f.check(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	f.check(f.Run(ctx))
+	if f.rows("token.repeat") != 1 {
+		t.Errorf("%d rows of repeats, want 1", f.rows("token.repeat"))
 	}
 }

@@ -14,6 +14,7 @@ import (
 // host is what minting needs to know of a host. It is not changed once made.
 type host struct {
 	id     resource.ID
+	tenant id.Tenant // "" if the host does not exist
 	system *Identity
 	user   []Identity // alive and allowed on this host, in the order of their keys
 }
@@ -51,7 +52,7 @@ func (s *Service) hostOf(ctx context.Context, name resource.ID) (*host, error) {
 // describe fills h with the identities of r that may be used: deleted ones and those whose
 // restrictions exclude the host are left out (S-49).
 func (s *Service) describe(ctx context.Context, tx *store.Tx, h *host, r resource.Resource) error {
-	h.id = r.ID
+	h.id, h.tenant = r.ID, r.Tenant
 	if r.Identity.System {
 		h.system = &Identity{
 			PrincipalID: r.Identity.PrincipalID, ClientID: r.Identity.ClientID, Tenant: r.Identity.Tenant, System: true, Resource: r.ID,
