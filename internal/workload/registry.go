@@ -93,7 +93,7 @@ func (g *Registry) Register(s Spec) (Registration, error) {
 		s.Kind = KindOf(s.Resource)
 	}
 	switch {
-	case s.Resource.IsZero() || s.Resource.Type() == "":
+	case !s.Resource.IsResource():
 		return Registration{}, ErrSpec.With("A workload acts for a resource; its id is missing.")
 	case s.PID <= 0 || s.Start < 0:
 		return Registration{}, ErrSpec.With("The process id and start time must be positive.")
