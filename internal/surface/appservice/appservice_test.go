@@ -68,7 +68,9 @@ func (m minter) Mint(_ context.Context, c managedidentity.Caller, r managedident
 // disabled are the apps with WEBSITE_DISABLE_MSI.
 type disabled map[string]bool
 
-func (d disabled) Disabled(_ context.Context, host resource.ID) (bool, error) { return d[host.Key()], nil }
+func (d disabled) Disabled(_ context.Context, host resource.ID) (bool, error) {
+	return d[host.Key()], nil
+}
 
 // records is an audit log in memory.
 type records struct {
