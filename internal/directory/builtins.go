@@ -44,3 +44,13 @@ var builtins = []builtin{
 	{"Azure Kubernetes Service AAD Server", "6dae42f8-4368-4678-94ff-3960e28e3630", 1, nil},
 	{"AAD Token Exchange", TokenExchangeApp, 2, []string{"api://AzureADTokenExchange", "api://AzureADTokenExchangeUSGov", "api://AzureADTokenExchangeChina"}},
 }
+
+// Builtin reports whether an application id is one of the built-in resources.
+func Builtin(app id.App) bool {
+	for i := range builtins {
+		if builtins[i].appID == app {
+			return true
+		}
+	}
+	return false
+}
