@@ -31,6 +31,7 @@ func authorization(d Deps) arm.Provider {
 		arm.Put(at+"/roleDefinitions/{name}", definitions+"/write", p.putDefinition),
 		arm.Delete(at+"/roleDefinitions/{name}", definitions+"/delete", p.deleteDefinition),
 
+		arm.Post(at+"/why", assignments+"/read", p.why), // ours, not Azure's
 		arm.GetByAnyone(at+"/permissions", p.permissions),
 		arm.GetByAnyone(arm.InSubscription+"/providers/"+namespace+"/classicAdministrators", noAdministrators),
 	}}
