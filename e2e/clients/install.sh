@@ -1,0 +1,57 @@
+#!/bin/sh
+# Installs the client programs of the end-to-end tests, each at the versions pinned beside
+# it: go/bin, python/.venv, node/node_modules, java/target. A part whose pins have not
+# changed since it was installed is skipped. Arguments name the parts; all without.
+#
+#   e2e/clients/install.sh [go] [python] [node] [java]
+set -eu
+cd "$(dirname "$0")"
+
+# current STAMP FILE... : is STAMP the checksum of these files?
+current() {
+    stamp=$1
+    shift
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(cat "$@" | sha256sum)" ]
+}
+
+# stamp STAMP FILE... : remember the checksum of these files
+stamp() {
+    stamp=$1
+    shift
+    cat "$@" | sha256sum >"$stamp"
+}
+
+install_go() {
+    (cd go && GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -o bin/client .)
+}
+
+install_python() {
+    current python/.venv/installed python/requirements.txt && return
+    rm -rf python/.venv
+    python3 -m venv python/.venv
+    python/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement python/requirements.txt
+    stamp python/.venv/installed python/requirements.txt
+}
+
+install_node() {
+    current node/node_modules/.installed node/package.json node/package-lock.json && return
+    (cd node && npm ci --silent --no-audit --no-fund --ignore-scripts)
+    stamp node/node_modules/.installed node/package.json node/package-lock.json
+}
+
+install_java() {
+    current java/target/installed java/pom.xml java/src/main/java/Client.java && return
+    (cd java && mvn -q -B compile dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=target/lib)
+    stamp java/target/installed java/pom.xml java/src/main/java/Client.java
+}
+
+[ $# -gt 0 ] || set -- go python node java
+for part in "$@"; do
+    case $part in
+    go | python | node | java) "install_$part" ;;
+    *)
+        echo "install.sh: no client program is written in '$part'" >&2
+        exit 2
+        ;;
+    esac
+done
