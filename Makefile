@@ -7,7 +7,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 .PHONY: build demo check static test e2e pg bench fuzz vuln clean
 
 build: ## the static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/sealring
+	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/sealring
 
 demo: build ## the main job from nothing to the end, in a temporary directory
 	./$(BIN) demo
@@ -30,8 +30,8 @@ pg: ## the store suites on a private PostgreSQL
 	./scripts/with-postgres $(GO) test -count=1 ./internal/...
 
 bench: build ## figures for docs/performance.md, as ratios in one run
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/... | grep -v '^ok\|^PASS\|no test files\|^goos\|^goarch'
-	$(GO) run ./cmd/sealring bench --binary $(BIN)
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/... | grep -E '^(Benchmark|pkg:)'
+	$(GO) test -tags bench -count=1 -v ./e2e | grep -vE '^(=== |---|PASS|ok)'
 
 fuzz: ## every fuzz target, FUZZTIME each
 	./scripts/fuzz $(or $(FUZZTIME),20s)

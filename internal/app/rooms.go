@@ -14,6 +14,7 @@ import (
 	"github.com/sealring/sealring/internal/surface/appservice"
 	"github.com/sealring/sealring/internal/surface/arm"
 	"github.com/sealring/sealring/internal/surface/arm/provider"
+	"github.com/sealring/sealring/internal/surface/graph"
 	"github.com/sealring/sealring/internal/surface/imds"
 	"github.com/sealring/sealring/internal/surface/keyvault"
 	"github.com/sealring/sealring/internal/surface/node"
@@ -78,7 +79,12 @@ func (s *Server) buildSignIn(f *front) error {
 		return err
 	}
 	f.sts = room
-	return nil
+	f.graph, err = graph.New(graph.Config{
+		Graph: s.in.url("graph"), Authority: s.in.url("login"),
+		Audiences: s.audiencesOf("graph", "https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"),
+		Tenant:    s.in.tenant, Authenticator: s.bearer, Directory: s.directory, Pages: s.pages, Log: s.c.Log, Now: s.c.Now, IDs: s.ids,
+	})
+	return err
 }
 
 // audiencesOf lists what one of our services accepts as `aud`: its own names, its public
@@ -99,8 +105,8 @@ func (s *Server) buildManagement(f *front) error {
 		Log: s.c.Log, Now: s.c.Now, IDs: s.ids, Authenticator: s.bearer, Authorizer: s.rbac, Scopes: s.resources,
 		Audit: s.audit, Pages: s.pages, Tenant: s.in.tenant, Audiences: audiences, Location: location,
 		Providers: provider.All(provider.Deps{
-			Resources: s.resources, Identities: s.identities, RBAC: s.rbac, Vaults: s.vaults, Tenants: s.directory,
-			Now: s.c.Now, IDs: s.ids, CloudName: "SealringCloud", Location: location, LocationName: "Local", Domain: s.in.domain,
+			Resources: s.resources, Identities: s.identities, RBAC: s.rbac, Vaults: s.vaults, Tenants: s.directory, Audit: s.audit,
+			Now: s.c.Now, IDs: s.ids, CloudName: "SealringCloud", Location: location, LocationName: "Local", Domain: s.in.domain, Portal: s.in.url("portal"),
 		}),
 	})
 	f.arm = room
