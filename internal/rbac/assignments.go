@@ -218,9 +218,9 @@ func (s *Service) livingOwners(ctx context.Context) (map[id.Object]bool, error) 
 		if a.Role != Owner {
 			continue
 		}
-		if _, found, err := s.directory.PrincipalType(ctx, a.Principal); err != nil {
+		if _, live, err := s.directory.Groups(ctx, a.Principal); err != nil {
 			return nil, err
-		} else if found {
+		} else if live {
 			alive[a.Principal] = true
 		}
 	}
