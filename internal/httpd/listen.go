@@ -61,7 +61,7 @@ func (l *localListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
-			return nil, err //nolint:wrapcheck // http.Server looks at the type
+			return nil, err
 		}
 		if !l.isLocal(c) {
 			_ = c.Close() // there is nothing to say to it
@@ -143,11 +143,11 @@ func (c *slotConn) Read(p []byte) (int, error) {
 		}
 		c.last, rest = '\n', rest[lf+1:]
 	}
-	return n, err //nolint:wrapcheck // http.Server looks at the type
+	return n, err
 }
 
 // Close closes the connection and frees its place.
 func (c *slotConn) Close() error {
 	defer c.free()
-	return c.Conn.Close() //nolint:wrapcheck // a transparent wrapper
+	return c.Conn.Close()
 }

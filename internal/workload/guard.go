@@ -11,6 +11,7 @@ import (
 // ErrBusy is a request above a limit; it is refused at once, never queued (S-13).
 var ErrBusy = fault.New(fault.Throttled, "too many requests; try again in a second")
 
+// The limits.
 const (
 	// maxFlight and maxFlightEach bound the requests under way, over all and per workload:
 	// far above real use, so that one runaway program leaves room for the others.

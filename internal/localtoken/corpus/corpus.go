@@ -32,6 +32,9 @@ import (
 	"time"
 )
 
+// patience is how long an answer may take.
+const patience = 5 * time.Second
+
 // Case is one request with what is expected.
 type Case struct {
 	Title   string
@@ -204,12 +207,12 @@ func always(t *testing.T, status int, h http.Header, body string) {
 // exchange sends raw bytes and reads one answer; ok is false if there was none.
 func exchange(t *testing.T, addr, request string) (status int, h http.Header, body string, ok bool) {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	defer time.AfterFunc(patience, func() { _ = conn.Close() }).Stop()
 	head, payload, hasBody := strings.Cut(request, "\r\n\r\n")
 	raw := request + "\r\n"
 	if hasBody {
