@@ -132,14 +132,23 @@ func (m *Room) admit(ctx context.Context, route Route, r *Request) error {
 		return nil
 	}
 	_, err := m.scopes.Group(ctx, group)
-	if errors.Is(err, resource.ErrGroupNotFound) {
-		return resource.ErrGroupNotFound.With("Resource group '%s' could not be found.", group.Name())
+	if !errors.Is(err, resource.ErrGroupNotFound) {
+		return err
 	}
-	return err
+	if route.access != Authorized { // an empty list, unless the principal may know what is not there
+		d, err := m.authorizer.Decide(ctx, rbac.Request{Principal: r.Principal.Object, Action: actionReadGroup, Scope: group})
+		if err != nil || !d.Allowed {
+			return err
+		}
+	}
+	return resource.ErrGroupNotFound.With("Resource group '%s' could not be found.", group.Name())
 }
 
-// actionWriteGroup is the one write whose group need not exist.
-const actionWriteGroup = "Microsoft.Resources/subscriptions/resourceGroups/write"
+// Actions on groups: actionWriteGroup is the one write whose group need not exist.
+const (
+	actionWriteGroup = "Microsoft.Resources/subscriptions/resourceGroups/write"
+	actionReadGroup  = "Microsoft.Resources/subscriptions/resourceGroups/read"
+)
 
 // denied is the refusal in the words that clients know (CP §2.5).
 func denied(p bearer.Principal, action string, scope resource.ID) error {

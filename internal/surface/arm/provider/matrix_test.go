@@ -68,6 +68,8 @@ func (f *fixture) bodyFor(route arm.Route) string {
 		return `{"properties":{"accessPolicies":[{"tenantId":"` + string(f.tenant) + `","objectId":"` + string(f.people["reader"].Object) + `","permissions":{"secrets":["get"]}}]}}`
 	case strings.Contains(strings.ToLower(p), "checkname"):
 		return `{"name":"another1"}`
+	case strings.HasSuffix(p, "/why"):
+		return `{"principalId":"` + string(f.people["reader"].Object) + `","action":"Microsoft.Compute/virtualMachines/read"}`
 	case strings.Contains(p, "/config/"):
 		return `{"properties":{"a":"b"}}`
 	}

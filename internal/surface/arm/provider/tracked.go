@@ -133,8 +133,12 @@ func (t tracked) delete(ctx context.Context, r *arm.Request) (arm.Response, erro
 
 // list answers with the resources of the type that the caller may read.
 func (t tracked) list(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	if r.Target.IsResource() {
-		if _, err := t.Resources.Get(ctx, r.Target); err != nil {
+	if r.Target.IsResource() { // whoever may not read the parent sees an empty list, whether it exists or not
+		visible, err := r.Visible(ctx, r.Target)
+		if err != nil {
+			return arm.Response{}, err
+		}
+		if _, err := t.Resources.Get(ctx, r.Target); visible && err != nil {
 			return arm.Response{}, err
 		}
 	}

@@ -47,7 +47,8 @@ type wireGrant struct {
 }
 
 // why explains a decision at the scope. What it says is what the assignments there say, so
-// the caller must be allowed to read them.
+// the caller must be allowed to read them; assignments elsewhere that the caller may not
+// read are left out.
 func (p *authorizationProvider) why(ctx context.Context, r *arm.Request) (arm.Response, error) {
 	q, err := readQuestion(r)
 	if err != nil {
@@ -57,6 +58,19 @@ func (p *authorizationProvider) why(ctx context.Context, r *arm.Request) (arm.Re
 	if err != nil {
 		return arm.Response{}, err
 	}
+	var told []rbac.NearMiss
+	for _, m := range e.NearMisses {
+		visible := m.Assignment == nil || m.Assignment.Scope.Contains(r.Target)
+		if !visible {
+			if visible, err = r.Visible(ctx, m.Assignment.Scope); err != nil {
+				return arm.Response{}, err
+			}
+		}
+		if visible {
+			told = append(told, m)
+		}
+	}
+	e.NearMisses = told
 	return arm.OK(newExplanation(e, r.Target))
 }
 
