@@ -8,14 +8,20 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/store"
 )
 
-// Keys of the change feed: a letter for the kind of object, then its id.
-func tenantKey(t id.Tenant) string         { return "t/" + string(t) }
-func applicationKey(a id.App) string       { return "a/" + string(a) }
+// tenantKey, applicationKey and principalKey are the keys of the change feed: a letter for
+// the kind of object, then its id.
+func tenantKey(t id.Tenant) string { return "t/" + string(t) }
+
+// applicationKey stands for an application and its credentials.
+func applicationKey(a id.App) string { return "a/" + string(a) }
+
+// principalKey stands for a service principal.
 func principalKey(object id.Object) string { return "p/" + string(object) }
 
 // appIn is a client id in a tenant.
@@ -62,11 +68,14 @@ type cache struct {
 
 	refresh sync.Mutex // held while loading; taken before mu and stale's lock
 
+	// fresh is true while everything is loaded and stale is empty; set under staleMu.
+	fresh atomic.Bool
+
 	mu     sync.RWMutex // guards state and loaded
 	state  *state
 	loaded bool
 
-	staleMu sync.Mutex // guards stale and generation; the innermost lock
+	staleMu sync.Mutex // guards stale and gen; the innermost lock
 	stale   map[string]uint64
 	gen     uint64
 }
@@ -84,6 +93,7 @@ func (c *cache) invalidate(keys []string) {
 	c.staleMu.Lock()
 	defer c.staleMu.Unlock()
 	c.gen++
+	c.fresh.Store(false)
 	for _, k := range keys {
 		c.stale[k] = c.gen
 	}
@@ -91,7 +101,7 @@ func (c *cache) invalidate(keys []string) {
 
 // read returns the state with mu held for reading; call done when finished with it.
 func (c *cache) read(ctx context.Context) (*state, error) {
-	if !c.fresh() {
+	if !c.fresh.Load() {
 		if err := c.load(ctx); err != nil {
 			return nil, err
 		}
@@ -102,19 +112,6 @@ func (c *cache) read(ctx context.Context) (*state, error) {
 
 // done ends a read.
 func (c *cache) done() { c.mu.RUnlock() }
-
-// fresh reports whether nothing is known to be newer in the store.
-func (c *cache) fresh() bool {
-	c.staleMu.Lock()
-	clean := len(c.stale) == 0
-	c.staleMu.Unlock()
-	if !clean {
-		return false
-	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.loaded
-}
 
 // load brings the state to what the store held when load began, or later.
 func (c *cache) load(ctx context.Context) error {
@@ -147,6 +144,7 @@ func (c *cache) load(ctx context.Context) error {
 			delete(c.stale, k)
 		}
 	}
+	c.fresh.Store(len(c.stale) == 0)
 	c.staleMu.Unlock()
 	return nil
 }

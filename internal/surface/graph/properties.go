@@ -17,9 +17,10 @@ type property struct {
 	value func(sp directory.ServicePrincipal) any
 }
 
-// null and empty are the values of properties that are not modelled (DT-6.1): single ones
-// are null, collections empty.
-func null(directory.ServicePrincipal) any  { return nil }
+// null is the value of a single property that is not modelled (DT-6.1).
+func null(directory.ServicePrincipal) any { return nil }
+
+// empty is the value of a collection that is not modelled.
 func empty(directory.ServicePrincipal) any { return []string{} }
 
 // raw is a constant value.

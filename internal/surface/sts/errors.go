@@ -87,6 +87,8 @@ var domainErrors = []struct {
 	{token.ErrAlgorithm, 700027},
 	{token.ErrSignature, 700027},
 	{token.ErrUnknownKey, 700027},
+	{token.ErrTenant, 700027},
+	{token.ErrKeyWeak, 700027},
 	{httpd.ErrTooLarge, codeTooLarge},
 }
 
