@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -150,7 +152,9 @@ func (o *runOptions) startProxy(ctx context.Context, e client.Endpoints, ca []by
 	if err != nil {
 		return "", nil, nil, err
 	}
-	proxy, err := nameproxy.New(nameproxy.Config{Rules: rules, Egress: o.egress == "allow", Log: slog.New(slog.DiscardHandler)})
+	proxy, err := nameproxy.New(nameproxy.Config{Rules: rules, Egress: o.egress == "allow",
+		Next: func(u *url.URL) (*url.URL, error) { return http.ProxyFromEnvironment(&http.Request{URL: u}) }, // the user's own
+		Log:  slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return "", nil, nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -61,6 +62,9 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Lookup resolves names for Egress; nil means the system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Next names the proxy through which Egress reaches a URL, nil for none, as
+	// http.ProxyFromEnvironment does; nil means always directly.
+	Next func(*url.URL) (*url.URL, error)
 	// MaxConnections bounds the clients served at once; 0 means 1,024.
 	MaxConnections int
 	// DialTimeout bounds resolving and connecting; 0 means 10 s.
@@ -77,6 +81,7 @@ type Proxy struct {
 	egress      bool
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 	lookup      func(ctx context.Context, host string) ([]netip.Addr, error)
+	next        func(*url.URL) (*url.URL, error)
 	slots       chan struct{}
 	dialTimeout time.Duration
 	idleTimeout time.Duration
@@ -88,7 +93,7 @@ func New(c Config) (*Proxy, error) {
 	if c.Log == nil {
 		return nil, errors.New("nameproxy: no log")
 	}
-	p := &Proxy{egress: c.Egress, dial: c.Dial, lookup: c.Lookup, log: c.Log,
+	p := &Proxy{egress: c.Egress, dial: c.Dial, lookup: c.Lookup, next: c.Next, log: c.Log,
 		dialTimeout: or(c.DialTimeout, defaultDialTimeout), idleTimeout: or(c.IdleTimeout, defaultIdleTimeout)}
 	for i, r := range c.Rules {
 		if err := r.check(); err != nil {

@@ -344,3 +344,52 @@ func TestConnectionsAreBounded(t *testing.T) {
 		t.Errorf("the second client was not served after the first: %v", err)
 	}
 }
+
+// Behind a proxy of their own, people keep reaching the outside through it; what is never
+// dialled is not asked of it either.
+func TestEgressThroughTheNextProxy(t *testing.T) {
+	s := upstream(t)
+	asked := make(chan string, 4)
+	next := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.Host + " " + r.Header.Get("Proxy-Authorization")
+		if strings.HasPrefix(r.Host, "no.") {
+			w.WriteHeader(http.StatusProxyAuthRequired)
+			return
+		}
+		far, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			return
+		}
+		near, _, _ := http.NewResponseController(w).Hijack()
+		_, _ = io.WriteString(near, established)
+		done := make(chan struct{})
+		go func() { defer close(done); _, _ = io.Copy(near, far); _ = near.Close() }()
+		_, _ = io.Copy(far, near)
+		_ = far.Close()
+		<-done
+	}))
+	t.Cleanup(next.Close)
+	at, _ := url.Parse(next.URL)
+	at.User = url.UserPassword("me", "pw")
+	proxy := start(t, Config{Egress: true, Next: func(*url.URL) (*url.URL, error) { return at, nil }})
+	resp, err := through(t, proxy, s).Get("https://outside.example/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if got := <-asked; got != "CONNECT outside.example:443 Basic bWU6cHc=" {
+		t.Errorf("the next proxy was asked %q", got)
+	}
+	if status, _ := connect(t, proxy, "no.example:443"); status != http.StatusBadGateway {
+		t.Errorf("refused by the next proxy: status %d, want 502", status)
+	}
+	<-asked
+	for _, target := range []string{"169.254.169.254:80", "localhost:22", "[::1]:22"} {
+		if status, _ := connect(t, proxy, target); status != http.StatusForbidden {
+			t.Errorf("%s: status %d, want 403", target, status)
+		}
+	}
+	if len(asked) != 0 {
+		t.Errorf("the next proxy was asked %q", <-asked)
+	}
+}

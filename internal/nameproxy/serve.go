@@ -94,7 +94,7 @@ func (s *server) connect(w http.ResponseWriter, r *http.Request) {
 	case rule != nil:
 		far, err = s.dial(ctx, "tcp", rule.Tunnel)
 	case s.egress:
-		far, err = s.dialOutside(ctx, host, port)
+		far, err = s.onward(ctx, host, port)
 	default:
 		err = errNotServed
 	}
