@@ -3,6 +3,7 @@ package sts
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -169,7 +170,7 @@ func (m *Room) instance(w http.ResponseWriter, r *http.Request, _ string) error 
 	if err != nil || asked.Scheme != "https" || asked.User != nil {
 		return fail(90013, "authorization_endpoint must be an https URL")
 	}
-	authority, known := m.hosts[strings.ToLower(asked.Host)]
+	authority, known := m.authorityOf(asked)
 	if entry := m.entryAuthority(r.Context()); strings.EqualFold("https://"+asked.Host, entry) {
 		authority, known = entry, true
 	}
@@ -189,6 +190,22 @@ func (m *Room) instance(w http.ResponseWriter, r *http.Request, _ string) error 
 		TenantDiscovery: document + "/.well-known/openid-configuration", APIVersion: version,
 		Metadata: []aliasGroup{{PreferredNetwork: host, PreferredCache: host, Aliases: m.aliases()}},
 	})
+}
+
+// authorityOf finds the authority that a URL belongs to. A URL without a port belongs to
+// the authority of its host name, the issuer's first: MSAL for Python and for Java leave
+// the port of a custom authority out when they ask (DT §0.4).
+func (m *Room) authorityOf(asked *url.URL) (string, bool) {
+	host := strings.ToLower(asked.Host)
+	if authority, ok := m.hosts[host]; ok || asked.Port() != "" {
+		return authority, ok
+	}
+	for _, alias := range m.aliases() {
+		if name, _, err := net.SplitHostPort(alias); err == nil && name == host {
+			return m.hosts[alias], true
+		}
+	}
+	return "", false
 }
 
 // aliases are all hosts of the service, the issuer's first.

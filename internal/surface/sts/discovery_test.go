@@ -136,6 +136,7 @@ func TestInstanceDiscovery(t *testing.T) { // DT-13, DT-14
 	for endpoint, want := range map[string]string{
 		authority + "/common/oauth2/v2.0/authorize":                         authority + "/common/v2.0/.well-known/openid-configuration",
 		"https://LOGIN.sealring.internal:8443/t/oauth2/v2.0/authorize":      authority + "/t/v2.0/.well-known/openid-configuration",
+		"https://login.sealring.internal/t/oauth2/v2.0/authorize":           authority + "/t/v2.0/.well-known/openid-configuration", // as MSAL for Python asks
 		"https://login.microsoftonline.com/common/oauth2/authorize":         "https://login.microsoftonline.com/common/.well-known/openid-configuration",
 		"https://localhost:8443/contoso.example/oauth2/v2.0/authorize":      "https://localhost:8443/contoso.example/v2.0/.well-known/openid-configuration",
 		"https://sts.windows.net/contoso.example/oauth2/v2.0/authorize?x=y": "https://sts.windows.net/contoso.example/v2.0/.well-known/openid-configuration",
@@ -152,7 +153,7 @@ func TestInstanceDiscovery(t *testing.T) { // DT-13, DT-14
 			}
 		}
 	}
-	for _, foreign := range []string{"https://attacker.example/common/oauth2/v2.0/authorize", "https://login.sealring.internal/x/oauth2/v2.0/authorize"} {
+	for _, foreign := range []string{"https://attacker.example/common/oauth2/v2.0/authorize", "https://login.sealring.internal:9/x/oauth2/v2.0/authorize"} {
 		refused(t, foreign, ask("1.1", foreign), http.StatusBadRequest, "invalid_instance", 50049)
 	}
 	for _, bad := range []string{"", "http://login.sealring.internal:8443/common/", "https://u@login.sealring.internal:8443/common/", authority} {
