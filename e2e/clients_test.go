@@ -271,12 +271,12 @@ func TestClientSecretCredential(t *testing.T) {
 // M-5: independent libraries verify our tokens from discovery alone, both versions.
 func TestIndependentVerifiers(t *testing.T) {
 	p := start(t)
-	p.site("v", true)
+	p.site("verified", true)
 	for _, c := range []struct{ name, resource, issuer, audience string }{
 		{"version 1", "https://vault.azure.net", p.AuthorityHost + "/" + p.TenantID + "/", "https://vault.azure.net"},
 		{"version 2", "api://AzureADTokenExchange", p.AuthorityHost + "/" + p.TenantID + "/v2.0", "fb60f99c-7a34-4190-8149-302f77469936"},
 	} {
-		token := strings.TrimSpace(p.must("token", "--app", "v", "--resource", c.resource))
+		token := strings.TrimSpace(p.must("token", "--app", "verified", "--resource", c.resource))
 		file := filepath.Join(t.TempDir(), "token")
 		if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
 			t.Fatal(err)
@@ -285,10 +285,10 @@ func TestIndependentVerifiers(t *testing.T) {
 			if sdk.language == "Java" {
 				continue // has no verifier among its pinned packages
 			}
-			if a := p.client([]string{"--app", "v"}, sdk.command, "verify", c.issuer, c.audience, file); !a.OK {
+			if a := p.client([]string{"--app", "verified"}, sdk.command, "verify", c.issuer, c.audience, file); !a.OK {
 				t.Errorf("%s, %s: %+v", c.name, sdk.language, a)
 			}
-			if a := p.client([]string{"--app", "v"}, sdk.command, "verify", c.issuer, "https://other.example", file); a.OK {
+			if a := p.client([]string{"--app", "verified"}, sdk.command, "verify", c.issuer, "https://other.example", file); a.OK {
 				t.Errorf("%s, %s: accepted for another audience", c.name, sdk.language)
 			}
 		}

@@ -98,17 +98,18 @@ func seedPrograms(t *testing.T, host, secret string) []program {
 	out = append(out, program{"Python", []string{filepath.Join(clients, "python/.venv/bin/python"), py}, dir})
 
 	// The module lies beside the installed packages, which is where Node looks for them.
-	js := filepath.Join(clients, "node", "printed-"+filepath.Base(dir)+strings.NewReplacer(".", "-", ":", "-").Replace(host)+".mjs")
+	unique := "printed-" + strings.NewReplacer(".", "-", ":", "-").Replace(host)
+	js := filepath.Join(clients, "node", unique+".mjs")
 	write(t, filepath.Dir(js), filepath.Base(js), fill(printed(t, "javascript"), host, secret))
 	t.Cleanup(func() { _ = os.Remove(js) })
 	out = append(out, program{"JavaScript", []string{"node", js}, dir})
 
 	// The printed Go program imports the module path of its time; go-printed pins it.
-	goFile := filepath.Join(clients, "go-printed", "cmd", filepath.Base(filepath.Dir(dir))+strings.NewReplacer(".", "-", ":", "-").Replace(host), "main.go")
+	goFile := filepath.Join(clients, "go-printed", "cmd", unique, "main.go")
 	write(t, filepath.Dir(goFile), "main.go", goProgram(fill(printed(t, "go"), host, secret)))
 	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(goFile)) })
 	goBin := filepath.Join(dir, "go-printed")
-	build(t, filepath.Join(clients, "go-printed"), "go", "build", "-o", goBin, "./cmd/"+filepath.Base(filepath.Dir(goFile)))
+	build(t, filepath.Join(clients, "go-printed"), "go", "build", "-o", goBin, "./cmd/"+unique)
 	out = append(out, program{"Go, module as printed", []string{goBin}, dir})
 
 	java := write(t, dir, "java/Main.java", javaProgram(fill(printed(t, "java"), host, secret), host, secret))

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/sealring/sealring/internal/config"
 	"github.com/sealring/sealring/internal/localtoken"
 	"github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/nameproxy"
@@ -40,14 +41,25 @@ func (s *Server) buildWorkloads(_ context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	host := resource.ID{}
-	if s.c.IMDSHost != "" {
-		if host, err = resource.ParseID(s.c.IMDSHost); err != nil {
-			return err
-		}
+	host, err := imdsHost(s.c)
+	if err != nil {
+		return err
 	}
 	s.workloads, err = workload.New(workload.Config{Now: s.c.Now, Rand: s.c.Rand, IDs: s.ids, Host: s.c.Hostname, IMDSHost: host})
 	return err
+}
+
+// imdsHost reads the machine of unregistered callers; the zero ID if there is none.
+// Errors: config.ErrInvalid.
+func imdsHost(c Config) (resource.ID, error) {
+	if c.IMDSHost == "" {
+		return resource.ID{}, nil
+	}
+	host, err := resource.ParseID(c.IMDSHost)
+	if err != nil || host.Type() == "" {
+		return host, config.ErrInvalid.With("--imds-host %q is not the resource id of a machine: /subscriptions/…/resourceGroups/…/providers/Microsoft.Compute/virtualMachines/NAME", c.IMDSHost)
+	}
+	return host, nil
 }
 
 // removeAssignments takes the role assignments at a deleted scope with it (S-47).
@@ -71,7 +83,7 @@ func (s *Server) buildRooms(_ context.Context) error {
 // buildSignIn wires the token service and Graph.
 func (s *Server) buildSignIn(f *front) error {
 	room, err := sts.New(sts.Config{
-		Authority: s.in.url("login"), Graph: s.in.url("graph"), Hosts: []string{"localhost:" + strconv.Itoa(port(s.listeners.tls))},
+		Authority: s.in.url("login"), Graph: s.in.url("graph"), Hosts: []string{"localhost:" + strconv.Itoa(port(s.listeners.tls)), "localhost", "login." + s.in.domain}, // MSAL drops ports
 		Directory: s.directory, Keys: s.keys, Issuer: s.issuer, Audit: s.audit,
 		Log: s.c.Log, Now: s.c.Now, Rand: s.c.Rand, IDs: s.ids,
 	})
