@@ -100,7 +100,6 @@ func setHeaders(h http.Header, r *http.Request) {
 	h.Set("Client-Request-Id", httpd.CorrelationID(r.Context()))
 	h.Set("Odata-Version", "4.0")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 }
 
 // entry is the configured name to build links from, with our own names as fallback.

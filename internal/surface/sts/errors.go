@@ -163,7 +163,6 @@ func setHeaders(h http.Header, r *http.Request) {
 	h.Set("X-Ms-Request-Id", httpd.RequestID(r.Context()))
 	h.Set("X-Ms-Ests-Server", "sealring")
 	h.Set("Access-Control-Allow-Origin", "*") // nothing here is proved by ambient credentials
-	h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	if strings.EqualFold(r.Header.Get("Return-Client-Request-Id"), "true") {
 		h.Set("Client-Request-Id", correlationID(r))
 	}
