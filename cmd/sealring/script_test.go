@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,9 +17,21 @@ import (
 	"github.com/sealring/sealring/internal/launch"
 )
 
-// TestMain lets scripts run this very program as sealring.
+// TestMain lets scripts run this very program as sealring, and fetch.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sealring": main})
+	testscript.Main(m, map[string]func(){"sealring": main, "fetch": fetch})
+}
+
+// fetch is an ordinary program: it knows its environment and nothing of us. It prints the
+// status of a URL and the challenge that came with it.
+func fetch() {
+	resp, err := http.Get(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	_ = resp.Body.Close()
+	fmt.Println(resp.StatusCode, resp.Header.Get("WWW-Authenticate"))
 }
 
 // TestScripts plays testdata/*.txtar: what a person types, what is printed, which status.
@@ -107,9 +120,9 @@ func TestExportLines(t *testing.T) {
 
 // The grant that why prints can be copied into a shell.
 func TestExplainEndsWithACommand(t *testing.T) {
-	got := explain(client.Explanation{Sentence: "No role grants it.", NearMisses: []client.NearMiss{{Sentence: "Reader is on the other plane."}},
+	got := explain(client.Explanation{Sentence: "Denied: no role grants it.", NearMisses: []client.NearMiss{{Sentence: "Reader is on the other plane."}},
 		Grant: &client.Grant{RoleName: "Key Vault Secrets User", Scope: "/subscriptions/s"}}, "my app")
-	want := "denied: No role grants it.\nalmost:  Reader is on the other plane.\nsmallest grant: Key Vault Secrets User at /subscriptions/s\n" +
+	want := "Denied: no role grants it.\nalmost: Reader is on the other plane.\nsmallest grant: Key Vault Secrets User at /subscriptions/s\n" +
 		"  sealring grant --principal 'my app' --role 'Key Vault Secrets User' --scope /subscriptions/s\n"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

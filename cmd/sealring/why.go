@@ -78,13 +78,9 @@ func (o *whyOptions) run(cmd *cobra.Command) error {
 // explain writes an explanation for a person.
 func explain(e client.Explanation, principal string) string {
 	var b strings.Builder
-	verdict := "denied"
-	if e.Allowed {
-		verdict = "allowed"
-	}
-	fmt.Fprintf(&b, "%s: %s\n", verdict, e.Sentence)
+	fmt.Fprintln(&b, e.Sentence) // begins with Allowed or Denied
 	if e.Rule != nil {
-		fmt.Fprintf(&b, "rule:    %s at %s", e.Rule.RoleName, e.Rule.Scope)
+		fmt.Fprintf(&b, "rule: %s at %s", e.Rule.RoleName, e.Rule.Scope)
 		if e.Rule.Pattern != "" {
 			fmt.Fprintf(&b, " (%s)", e.Rule.Pattern)
 		}
@@ -94,7 +90,7 @@ func explain(e client.Explanation, principal string) string {
 		b.WriteString("\n")
 	}
 	for _, m := range e.NearMisses {
-		fmt.Fprintf(&b, "almost:  %s\n", m.Sentence)
+		fmt.Fprintf(&b, "almost: %s\n", m.Sentence)
 	}
 	if e.Grant != nil {
 		fmt.Fprintf(&b, "smallest grant: %s at %s\n", e.Grant.RoleName, e.Grant.Scope)

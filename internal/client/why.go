@@ -16,6 +16,7 @@ type Question struct {
 // Explanation is the decision, the rule behind it and the smallest grant that would change it.
 type Explanation struct {
 	Allowed    bool       `json:"allowed"`
+	Reason     string     `json:"reason"` // a stable code, for example "no_grant"
 	Sentence   string     `json:"sentence"`
 	Rule       *Rule      `json:"rule,omitempty"`
 	NearMisses []NearMiss `json:"nearMisses,omitempty"`
