@@ -51,6 +51,7 @@ var wireErrors = []struct {
 	{ErrPath, http.StatusBadRequest, "InvalidResourceId"},
 	{resource.ErrInvalidID, http.StatusBadRequest, "InvalidResourceId"},
 	{ErrQuery, http.StatusBadRequest, "InvalidParameter"},
+	{ErrFilter, http.StatusBadRequest, "InvalidFilter"},
 	{ErrNoVersion, http.StatusBadRequest, "MissingApiVersionParameter"},
 	{ErrVersion, http.StatusBadRequest, "InvalidApiVersionParameter"},
 	{paging.ErrToken, http.StatusBadRequest, "InvalidParameter"},
