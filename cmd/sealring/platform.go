@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/google/uuid"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/sealring/sealring/internal/client"
 	"github.com/sealring/sealring/internal/launch"
-	"os"
 )
 
 // platform is the flag by which commands find a running platform.
@@ -80,7 +80,7 @@ func (h *hostFlags) host(identities []string) (client.Host, error) {
 	return client.Host{Machine: h.kind == string(launch.VM), Name: h.app, Slot: h.slot, Group: h.group, Identities: identities}, nil
 }
 
-// tokens returns what fetches tokens as one identity of host, for which this process is
+// workloadTokens returns what fetches tokens as one identity of host, for which this process is
 // registered; identity is "", "system", a name, a resource id or a client id.
 func workloadTokens(ctx context.Context, c *client.Client, host client.Host, identity string) (func(context.Context, string) (client.IdentityToken, error), error) {
 	selector, err := selectIdentity(ctx, c, host, identity)

@@ -28,7 +28,6 @@ const (
 	defaultMaxConnections = 1024
 	defaultDialTimeout    = 10 * time.Second
 	defaultIdleTimeout    = 10 * time.Minute
-	drainTime             = 2 * time.Second
 )
 
 // Rule says what happens to the hosts it names. Exactly one of Tunnel and Intercept is set.
