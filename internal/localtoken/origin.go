@@ -15,7 +15,7 @@ var forwarding = map[string]bool{
 }
 
 // browsing are headers that browsers add and client libraries do not (S-6); so is every
-// Sec-Fetch-* header.
+// Sec-Fetch-* header but Sec-Fetch-Mode.
 var browsing = map[string]bool{"Origin": true, "Referer": true, "Cookie": true}
 
 // proving are the headers of whose names a look-alike with underscores is refused (S-60).
@@ -39,10 +39,12 @@ func CheckForwarding(h http.Header) error {
 	return nil
 }
 
-// CheckBrowser refuses what a browser sent. Errors: ErrBrowser.
+// CheckBrowser refuses what a browser sent. Sec-Fetch-Mode alone is no sign of one: Node's
+// own fetch, which MSAL for JavaScript uses, sends it; browsers send Sec-Fetch-Site and
+// Sec-Fetch-Dest beside it (docs/divergences.md). Errors: ErrBrowser.
 func CheckBrowser(h http.Header) error {
 	for name := range h {
-		if browsing[name] || strings.HasPrefix(name, "Sec-Fetch-") {
+		if browsing[name] || strings.HasPrefix(name, "Sec-Fetch-") && name != "Sec-Fetch-Mode" {
 			return ErrBrowser
 		}
 	}

@@ -74,7 +74,7 @@ public final class Client {
         };
     }
 
-    /** Keeps refusals quick: one repetition after a fifth of a second. */
+    /** Keeps the vault's refusals quick: one repetition after a fifth of a second. */
     private static RetryOptions retry() {
         return new RetryOptions(new FixedDelayOptions(1, Duration.ofMillis(200)));
     }
@@ -82,10 +82,10 @@ public final class Client {
     /** Makes a ManagedIdentityCredential or a DefaultAzureCredential. */
     private static TokenCredential credential(String how, String[] by) {
         if (how.equals("dac")) {
-            DefaultAzureCredentialBuilder builder = new DefaultAzureCredentialBuilder().retryOptions(retry());
+            DefaultAzureCredentialBuilder builder = new DefaultAzureCredentialBuilder();
             return (by[0].equals("clientid") ? builder.managedIdentityClientId(by[1]) : builder).build();
         }
-        ManagedIdentityCredentialBuilder builder = new ManagedIdentityCredentialBuilder().retryOptions(retry());
+        ManagedIdentityCredentialBuilder builder = new ManagedIdentityCredentialBuilder();
         return switch (by[0]) {
             case "clientid" -> builder.clientId(by[1]).build();
             case "objectid" -> builder.objectId(by[1]).build();
