@@ -15,7 +15,7 @@ var forwarding = map[string]bool{
 }
 
 // browsing are headers that browsers add and client libraries do not (S-6); so is every
-// Sec-Fetch-* header but Sec-Fetch-Mode.
+// Sec-Fetch-* header.
 var browsing = map[string]bool{"Origin": true, "Referer": true, "Cookie": true}
 
 // proving are the headers of whose names a look-alike with underscores is refused (S-60).
@@ -39,12 +39,14 @@ func CheckForwarding(h http.Header) error {
 	return nil
 }
 
-// CheckBrowser refuses what a browser sent. Sec-Fetch-Mode alone is no sign of one: Node's
-// own fetch, which MSAL for JavaScript uses, sends it; browsers send Sec-Fetch-Site and
-// Sec-Fetch-Dest beside it (docs/divergences.md). Errors: ErrBrowser.
+// fetchOfNode are the User-Agents of Node's own fetch, which MSAL for JavaScript uses and
+// which sends Sec-Fetch-Mode though it is no browser (docs/divergences.md).
+var fetchOfNode = map[string]bool{"node": true, "undici": true}
+
+// CheckBrowser refuses what a browser sent. Errors: ErrBrowser.
 func CheckBrowser(h http.Header) error {
 	for name := range h {
-		if browsing[name] || strings.HasPrefix(name, "Sec-Fetch-") && name != "Sec-Fetch-Mode" {
+		if browsing[name] || strings.HasPrefix(name, "Sec-Fetch-") && !(name == "Sec-Fetch-Mode" && fetchOfNode[h.Get("User-Agent")]) {
 			return ErrBrowser
 		}
 	}
