@@ -126,6 +126,9 @@ func aloud(err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, config.ErrInvalid) {
+		return usageError{errors.New(fault.Message(err))}
+	}
 	if text := fault.Message(err); text != "" {
 		return fault.New(fault.KindOf(err), text)
 	}

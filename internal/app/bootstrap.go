@@ -19,6 +19,9 @@ import (
 // adminSecretFile is the name of the administrator's secret in the data directory.
 const adminSecretFile = "admin.secret"
 
+// adminSecretName tells the secrets that starts make from those that people make.
+const adminSecretName = "made by sealring up"
+
 // bootstrapLife is how long the first credential of a server that others can reach works (S-55).
 const bootstrapLife = time.Hour
 
@@ -99,7 +102,8 @@ func (s *Server) foundDirectory(ctx context.Context) error {
 }
 
 // keepAdminSecret writes the administrator's secret where there is no file: at first start,
-// and again for whoever removed it. On loopback it works until it is rotated; where others
+// and again for whoever removed it. The secrets that earlier starts made end with that, so
+// removing the file and starting again is rotation; those made by others stay. On loopback it works until it is rotated; where others
 // can reach the server it works for an hour and is for making a real credential (S-55).
 func (s *Server) keepAdminSecret(ctx context.Context) error {
 	if _, err := os.Lstat(s.dir.file(adminSecretFile)); err == nil {
@@ -109,9 +113,21 @@ func (s *Server) keepAdminSecret(ctx context.Context) error {
 	if address, err := netip.ParseAddr(s.c.Listen.Address); err != nil || !address.IsLoopback() {
 		lifetime = bootstrapLife
 	}
+	old, _, err := s.directory.Credentials(ctx, s.in.tenant, s.in.adminApp)
+	if err != nil {
+		return fmt.Errorf("find the administrator's secrets: %w", err)
+	}
 	var value secret.Text
-	err := s.db.Update(ctx, func(tx *store.Tx) (err error) {
-		_, value, err = s.directory.AddSecret(ctx, tx, s.in.tenant, s.in.adminApp, directory.NewSecret{DisplayName: "made by sealring up", Lifetime: lifetime})
+	err = s.db.Update(ctx, func(tx *store.Tx) (err error) {
+		for _, previous := range old {
+			if previous.DisplayName != adminSecretName {
+				continue
+			}
+			if err := s.directory.RemoveCredential(ctx, tx, s.in.tenant, s.in.adminApp, previous.KeyID); err != nil {
+				return err
+			}
+		}
+		_, value, err = s.directory.AddSecret(ctx, tx, s.in.tenant, s.in.adminApp, directory.NewSecret{DisplayName: adminSecretName, Lifetime: lifetime})
 		if err != nil {
 			return err
 		}

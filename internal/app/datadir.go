@@ -16,37 +16,78 @@ import (
 type dataDir struct {
 	path string
 	lock *os.File
+	made []string // what this start created, in the order of removing it
 }
 
 // openDataDir makes the directory where there is none, refuses one that others own, could
 // enter or that is a link (S-24), and takes its lock. Errors: ErrDataDir, ErrInUse.
 func openDataDir(path string) (*dataDir, error) {
+	if n := len(filepath.Join(path, socketName)); n >= len(unix.RawSockaddrUnix{}.Path) {
+		return nil, ErrDataDir.With("the path of the data directory %s is too long for the socket in it: choose a shorter one with --data", path)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, ErrDataDir.With("cannot make %s: %s; choose another place with --data", filepath.Dir(path), reason(err))
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	var made []string
+	if err := os.Mkdir(path, 0o700); err == nil {
+		made = []string{path}
+	} else if !errors.Is(err, os.ErrExist) {
 		return nil, ErrDataDir.With("cannot make the data directory %s: %s; choose another place with --data", path, reason(err))
 	}
 	if err := checkDir(path); err != nil {
 		return nil, err
 	}
 	name := filepath.Join(path, "lock")
+	if _, err := os.Lstat(name); errors.Is(err, os.ErrNotExist) {
+		made = append([]string{name}, made...)
+	}
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return nil, ErrDataDir.With("cannot write in the data directory %s: %s", path, reason(err))
+		return nil, unwritable(path, err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		defer f.Close() //nolint:errcheck // nothing was written
 		holder, _ := os.ReadFile(name)
-		return nil, ErrInUse.With("the data directory %s is in use by process %s: stop it, or choose another with --data", path, strings.TrimSpace(string(holder)))
+		return nil, inUse(path, strings.TrimSpace(string(holder)))
 	}
-	if err := f.Truncate(0); err == nil {
+	if !current(f, name) {
+		return nil, errors.Join(ErrInUse.With("another start of the data directory %s was under way: try again", path), f.Close())
+	}
+	if err = f.Truncate(0); err == nil {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
-		return nil, errors.Join(ErrDataDir.With("cannot write in the data directory %s: %s", path, reason(err)), f.Close())
+		return nil, errors.Join(unwritable(path, err), f.Close())
 	}
-	return &dataDir{path: path, lock: f}, nil
+	return &dataDir{path: path, lock: f, made: made}, nil
+}
+
+// current reports whether the file that is locked still is the one of that name: a failed
+// first start removes the lock that it made.
+func current(f *os.File, name string) bool {
+	locked, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Lstat(name)
+	return err == nil && os.SameFile(locked, named)
+}
+
+// undo removes what this start created, as far as nothing else lies in it.
+func (d *dataDir) undo() {
+	for _, name := range d.made {
+		_ = os.Remove(name) // a directory that holds something stays
+	}
+}
+
+// inUse says who holds a data directory.
+func inUse(path, pid string) error {
+	return ErrInUse.With("the data directory %s is in use by process %s: stop it, or choose another with --data", path, pid)
+}
+
+// unwritable says that nothing can be kept in a directory.
+func unwritable(path string, err error) error {
+	return ErrDataDir.With("cannot write in the data directory %s: %s; run chmod 700 %s, or choose another with --data", path, reason(err), path)
 }
 
 // checkDir refuses a directory that is not the current user's alone.
@@ -69,11 +110,14 @@ func checkDir(path string) error {
 	return nil
 }
 
+// socketName is the name of the registration socket in the data directory.
+const socketName = "node.sock"
+
 // file is the path of a file in the directory.
 func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
 
-// Close gives the lock back.
-func (d *dataDir) Close() error { return d.lock.Close() }
+// Close gives the lock back; the file stays, empty.
+func (d *dataDir) Close() error { return errors.Join(d.lock.Truncate(0), d.lock.Close()) }
 
 // replace writes a file of mode 0600 so that a reader or a crash sees the old or the new
 // content and nothing between: temporary file, flush, rename, flush of the directory (S-24).

@@ -3,12 +3,14 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
 
+	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/seal"
 	"github.com/sealring/sealring/internal/store"
 )
@@ -24,10 +26,7 @@ func (c Config) loadKEK(ctx context.Context, db *store.DB, installation string) 
 		key, err = runKEKCommand(ctx, c.KEK.Command)
 		return key, "", err
 	}
-	path := c.KEK.File
-	if path == "" {
-		path = filepath.Join(c.ConfigHome, "sealring", installation+".kek")
-	}
+	path := c.kekPlace(installation)
 	inUse, err := seal.InUse(ctx, db)
 	if err != nil {
 		return key, "", err
@@ -40,7 +39,37 @@ func (c Config) loadKEK(ctx context.Context, db *store.DB, installation string) 
 		return key, path, err
 	}
 	key, err = seal.LoadKEK(path)
-	return key, "", err
+	return key, "", explainKEK(err, path)
+}
+
+// kekPlace is where the key-encryption key comes from: a file, or a program.
+func (c Config) kekPlace(installation string) string {
+	switch {
+	case len(c.KEK.Command) > 0:
+		return c.KEK.Command[0]
+	case c.KEK.File != "":
+		return c.KEK.File
+	}
+	return filepath.Join(c.ConfigHome, "sealring", installation+".kek")
+}
+
+// explainKEK adds the way out to a failure to load the key-encryption key.
+func explainKEK(err error, path string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, seal.ErrKEKMissing):
+		return fmt.Errorf("%w: %w", seal.ErrKEKMissing.With("the key-encryption key %s does not exist, and without it the data cannot be read: put the copy back that was kept apart, or name it with kek.file", path), err)
+	case errors.Is(err, seal.ErrKEKWrong):
+		return fmt.Errorf("%w: %w", seal.ErrKEKWrong.With("the key-encryption key of %s does not open this data: put the copy back that belongs to it, or name it with kek.file", path), err)
+	case errors.Is(err, seal.ErrKEKMalformed):
+		return fmt.Errorf("%w: %w", seal.ErrKEKMalformed.With("%s holds no key-encryption key: put the copy back that was kept apart, or name another file with kek.file", path), err)
+	case errors.Is(err, seal.ErrKEKUnsafe):
+		return fmt.Errorf("%w: %w", seal.ErrKEKUnsafe.With("%s: run chmod 600 on the file itself, as its owner", fault.Message(err)), err)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("%w: %w", seal.ErrKEKUnsafe.With("this user may not read the key-encryption key %s: run as its owner, or name another file with kek.file", path), err)
+	}
+	return err
 }
 
 // runKEKCommand runs the program without a shell (S-25) and reads the key from its output,

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/bearer"
 	"github.com/sealring/sealring/internal/client"
+	"github.com/sealring/sealring/internal/config"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
@@ -62,13 +64,26 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if c.Log == nil || c.Now == nil || c.Rand == nil || c.Hostname == "" || c.ConfigHome == "" || c.Version == "" {
 		return nil, errors.New("app: Log, Now, Rand, Hostname, ConfigHome and Version are needed")
 	}
+	if _, err := imdsHost(c); err != nil {
+		return nil, err
+	}
+	if err := seal.ProtectProcess(); err != nil {
+		return nil, err
+	}
 	s := &Server{c: c, ids: id.NewSource(c.Rand)}
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
+		if err == nil {
+			return
 		}
+		if s.dir != nil {
+			s.dir.undo()
+		}
+		err = errors.Join(err, s.close())
 	}()
 	if s.listeners, err = bind(ctx, c.Config); err != nil {
+		if e, running := client.ReadEndpoints(c.Data); running == nil {
+			err = inUse(c.Data, strconv.Itoa(e.PID)) // the likelier mistake: it is started already
+		}
 		return nil, err
 	}
 	if s.dir, err = openDataDir(c.Data); err != nil {
@@ -79,7 +94,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	return s, s.listeners.bindSocket(ctx, s.dir.file("node.sock"))
+	return s, s.listeners.bindSocket(ctx, s.dir.file(socketName))
 }
 
 // openStore opens the engine and settles what never changes.
@@ -87,11 +102,11 @@ func (s *Server) openStore(ctx context.Context) error {
 	conf := store.Config{SQLitePath: s.c.SQLitePath(), Now: s.c.Now}
 	where := conf.SQLitePath
 	if file := s.c.Store.Postgres.DSNFile; file != "" {
-		dsn, err := os.ReadFile(file)
+		dsn, err := readDSN(file)
 		if err != nil {
-			return store.ErrUnavailable.With("cannot read store.postgres.dsn_file %s: %s", file, reason(err))
+			return err
 		}
-		conf.PostgresDSN, where = string(dsn), "the PostgreSQL server of "+file
+		conf.PostgresDSN, where = dsn, "the PostgreSQL server of "+file
 	}
 	db, err := store.New(ctx, conf)
 	if err != nil {
@@ -108,6 +123,19 @@ func (s *Server) openStore(ctx context.Context) error {
 	return nil
 }
 
+// readDSN reads a connection string, which may hold a password: its file is the owner's alone.
+func readDSN(file string) (string, error) {
+	info, err := os.Stat(file)
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		return "", store.ErrUnsafe.With("others may read store.postgres.dsn_file %s (mode %#o): run chmod 600 %s", file, info.Mode().Perm(), file)
+	}
+	dsn, err := os.ReadFile(file)
+	if err != nil {
+		return "", config.ErrInvalid.With("cannot read store.postgres.dsn_file %s: %s; name a file of mode 0600 that holds the connection string", file, reason(err))
+	}
+	return strings.TrimSpace(string(dsn)), nil
+}
+
 // explainStore adds the place and the way out to a failure to open the store.
 func explainStore(err error, where string) error {
 	switch {
@@ -116,7 +144,7 @@ func explainStore(err error, where string) error {
 	case errors.Is(err, store.ErrNewer):
 		return err
 	case fault.KindOf(err) == fault.Unavailable:
-		return fmt.Errorf("%w: %w", store.ErrUnavailable.With("cannot open %s: check that it is there and that this user may write to it", where), err)
+		return fmt.Errorf("%w: %w", store.ErrUnavailable.With("cannot open %s: check that it is there, that it runs and that this user may write to it", where), err)
 	}
 	return err
 }
@@ -129,7 +157,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 	}
 	s.newKEK = made
 	if s.sealer, err = seal.New(ctx, seal.Config{Store: s.db, KEK: kek, Now: s.c.Now, Rand: s.c.Rand}); err != nil {
-		return err
+		return explainKEK(err, s.c.kekPlace(s.in.id))
 	}
 	if s.audit, err = audit.New(audit.Config{Store: s.db, Server: s.c.Hostname, Now: s.c.Now}); err != nil {
 		return err
@@ -215,7 +243,7 @@ func (s *Server) Endpoints() client.Endpoints {
 		IMDS: "http://" + s.listeners.imds[0].Addr().String(), CAFile: s.dir.file("ca.pem"),
 		VaultSuffix: s.in.host("vault"), BlobSuffix: s.in.host("blob"), SQLSuffix: "database." + s.in.domain,
 		AdminClientID: string(s.in.adminApp), AdminSecretFile: s.dir.file(adminSecretFile),
-		NodeSocket: s.dir.file("node.sock"), PID: os.Getpid(),
+		NodeSocket: s.dir.file(socketName), PID: os.Getpid(),
 	}
 }
 

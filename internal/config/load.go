@@ -29,7 +29,7 @@ func Load(dataDir, file string, lookup func(string) (string, bool)) (Config, err
 	if file != "" {
 		raw, err := os.ReadFile(file)
 		if err != nil {
-			return c, ErrInvalid.With("cannot read the configuration file: %v", err)
+			return c, ErrInvalid.With("cannot read the configuration file: %v; name another with --config", err)
 		}
 		if err := decode(raw, &c); err != nil {
 			return c, ErrInvalid.With("%s: %s", file, err)
