@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,15 +42,21 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
+			e.Setenv("LONG", strings.Repeat("x", 110))
 			e.Setenv("TMPDIR", filepath.Join(e.WorkDir, "tmp"))
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o700)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status,
-			"ready":  ready,
-		},
+		Cmds:      commands(),
+		Condition: condition,
 	})
+}
+
+// commands are what scripts can say beside what every script can.
+func commands() map[string]func(*testscript.TestScript, bool, []string) {
+	all := maps.Clone(harm)
+	all["status"], all["ready"] = status, ready
+	return all
 }
 
 // status runs a command and checks its exit status: status N COMMAND...
