@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sealring/sealring/internal/httpd"
 )
@@ -29,6 +30,26 @@ func Created(body any) (Response, error) {
 
 // NoContent answers 204.
 func NoContent() (Response, error) { return Response{Status: http.StatusNoContent}, nil }
+
+// OnePage is a collection that is always answered whole.
+type OnePage[T any] struct {
+	Value []T    `json:"value"`
+	Count *Count `json:"count,omitempty"`
+}
+
+// Count is the total that some collections carry.
+type Count struct {
+	Type  string `json:"type"`
+	Value int    `json:"value"`
+}
+
+// Time writes a time as answers do: RFC 3339 in UTC, "" for the zero time.
+func Time(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
 
 // write sends the response.
 func (resp Response) write(w http.ResponseWriter, r *http.Request) error {

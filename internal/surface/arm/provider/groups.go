@@ -40,7 +40,7 @@ func newGroup(g resource.Group) wireGroup {
 
 // listGroups answers with the groups that the caller may read.
 func (p *resourcesProvider) listGroups(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	filter, err := parseFilter(r.Query("$filter"))
+	filter, err := arm.ParseFilter(r.Query("$filter"))
 	if err != nil {
 		return arm.Response{}, err
 	}

@@ -142,8 +142,8 @@ func newDeleted(v vault.Vault) wireDeleted {
 	}
 	return wireDeleted{ID: resource.SubscriptionID(v.ID.Subscription()).String() + "/providers/Microsoft.KeyVault/locations/" + v.Location + "/deletedVaults/" + v.Name,
 		Name: v.Name, Type: "Microsoft.KeyVault/deletedVaults",
-		Properties: deletedProperties{VaultID: v.ID.String(), Location: v.Location, Tags: tags, DeletionDate: rfc3339(v.Deleted),
-			ScheduledPurgeDate: rfc3339(v.ScheduledPurge), PurgeProtection: v.PurgeProtection}}
+		Properties: deletedProperties{VaultID: v.ID.String(), Location: v.Location, Tags: tags, DeletionDate: arm.Time(v.Deleted),
+			ScheduledPurgeDate: arm.Time(v.ScheduledPurge), PurgeProtection: v.PurgeProtection}}
 }
 
 // vaultBody is what a write of a vault says.

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -163,10 +164,12 @@ func TestEveryProviderIsListed(t *testing.T) {
 	for _, p := range open(t, storetest.SQLite(t)).routes {
 		listed["microsoft_"+strings.ToLower(strings.TrimPrefix(p.Namespace, "Microsoft."))+".go"] = true
 	}
-	entries := must[[]os.DirEntry](t)(os.ReadDir("."))
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "microsoft_") && !listed[e.Name()] {
-			t.Errorf("%s declares a provider that providers.go does not list", e.Name())
+	for _, pattern := range []string{"microsoft_*.go", "*/microsoft_*.go"} {
+		files := must[[]string](t)(filepath.Glob(pattern))
+		for _, file := range files {
+			if !listed[filepath.Base(file)] {
+				t.Errorf("%s declares a provider that providers.go does not list", file)
+			}
 		}
 	}
 }

@@ -236,7 +236,7 @@ type wireAssociatedList struct {
 
 // hosts answers with the resources that carry the identity and that the caller may read.
 func (p *identityProvider) hosts(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	filter, err := parseFilter(r.Query("$filter"))
+	filter, err := arm.ParseFilter(r.Query("$filter"))
 	if err != nil {
 		return arm.Response{}, err
 	}

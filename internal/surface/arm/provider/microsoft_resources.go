@@ -81,19 +81,7 @@ func (p *resourcesProvider) listTenants(ctx context.Context, r *arm.Request) (ar
 	if len(t.Domains) > 0 {
 		w.DefaultDomain = t.Domains[0]
 	}
-	return arm.OK(wireList[wireTenant]{Value: []wireTenant{w}})
-}
-
-// wireList is a collection that is always one page.
-type wireList[T any] struct {
-	Value []T        `json:"value"`
-	Count *wireCount `json:"count,omitempty"`
-}
-
-// wireCount is the total that subscription lists carry.
-type wireCount struct {
-	Type  string `json:"type"`
-	Value int    `json:"value"`
+	return arm.OK(arm.OnePage[wireTenant]{Value: []wireTenant{w}})
 }
 
 // wireSubscription is a subscription in answers (CP §1.5).
@@ -136,7 +124,7 @@ func (p *resourcesProvider) listSubscriptions(ctx context.Context, r *arm.Reques
 	if err != nil {
 		return arm.Response{}, err
 	}
-	list := wireList[wireSubscription]{Value: []wireSubscription{}}
+	list := arm.OnePage[wireSubscription]{Value: []wireSubscription{}}
 	for _, s := range all {
 		seen, err := p.sees(ctx, r, resource.SubscriptionID(s.ID))
 		if err != nil {
@@ -146,7 +134,7 @@ func (p *resourcesProvider) listSubscriptions(ctx context.Context, r *arm.Reques
 			list.Value = append(list.Value, newSubscription(s))
 		}
 	}
-	list.Count = &wireCount{Type: "Total", Value: len(list.Value)}
+	list.Count = &arm.Count{Type: "Total", Value: len(list.Value)}
 	return arm.OK(list)
 }
 
@@ -191,7 +179,7 @@ func (p *resourcesProvider) listLocations(ctx context.Context, r *arm.Request) (
 	if !seen {
 		return arm.Response{}, r.Deny()
 	}
-	return arm.OK(wireList[wireLocation]{Value: []wireLocation{{ID: r.Target.String() + "/locations/" + p.Location, Name: p.Location,
+	return arm.OK(arm.OnePage[wireLocation]{Value: []wireLocation{{ID: r.Target.String() + "/locations/" + p.Location, Name: p.Location,
 		DisplayName: p.LocationName, RegionalDisplayName: p.LocationName, Type: "Region",
 		Metadata: locationMetadata{RegionType: "Physical", RegionCategory: "Recommended"}}}})
 }
@@ -206,7 +194,7 @@ func scopeText(r *arm.Request) string {
 
 // listProviders answers with all namespaces in one page.
 func (p *resourcesProvider) listProviders(_ context.Context, r *arm.Request) (arm.Response, error) {
-	list := wireList[wireProvider]{Value: []wireProvider{}}
+	list := arm.OnePage[wireProvider]{Value: []wireProvider{}}
 	for _, e := range p.catalog {
 		list.Value = append(list.Value, e.wire(scopeText(r), p.LocationName))
 	}

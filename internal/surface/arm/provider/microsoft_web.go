@@ -221,5 +221,5 @@ func (p *webProvider) checkName(ctx context.Context, r *arm.Request) (arm.Respon
 
 // noStacks answers that no run-time stacks are offered: apps run elsewhere.
 func noStacks(context.Context, *arm.Request) (arm.Response, error) {
-	return arm.OK(wireList[json.RawMessage]{Value: []json.RawMessage{}})
+	return arm.OK(arm.OnePage[json.RawMessage]{Value: []json.RawMessage{}})
 }

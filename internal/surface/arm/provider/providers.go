@@ -1,5 +1,5 @@
 // Package provider is the resource providers behind Resource Manager, a file for each
-// namespace. A provider parses what its namespace says, calls the domain, and shapes the
+// namespace; one that outgrew its file has a package below. A provider parses what its namespace says, calls the domain, and shapes the
 // answer in the way of its own types (control-plane.md §3–§5).
 package provider
 
@@ -14,6 +14,7 @@ import (
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
+	"github.com/sealring/sealring/internal/surface/arm/provider/authorization"
 	"github.com/sealring/sealring/internal/vault"
 )
 
@@ -52,8 +53,8 @@ type Deps struct {
 // All lists the providers. It is the table of what Resource Manager serves.
 func All(d Deps) []arm.Provider {
 	return []arm.Provider{
-		resources(d),       // microsoft_resources.go
-		authorization(d),   // microsoft_authorization.go
+		resources(d), // microsoft_resources.go
+		authorization.New(authorization.Deps{RBAC: d.RBAC, Resources: d.Resources}), // authorization/microsoft_authorization.go
 		managedIdentity(d), // microsoft_managedidentity.go
 		compute(d),         // microsoft_compute.go
 		web(d),             // microsoft_web.go

@@ -19,7 +19,7 @@ func gone(err error) bool {
 // listResources answers with the resources of a subscription or group that the caller may
 // read: things, not settings, and no extension resources (CP §2.9).
 func (p *resourcesProvider) listResources(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	filter, err := parseFilter(r.Query("$filter"))
+	filter, err := arm.ParseFilter(r.Query("$filter"))
 	if err != nil {
 		return arm.Response{}, err
 	}
@@ -43,10 +43,10 @@ func (p *resourcesProvider) listResources(ctx context.Context, r *arm.Request) (
 		w := newResource(item)
 		w.Properties, w.SystemData, w.extra = nil, nil, nil
 		if strings.Contains(expand, "createdtime") {
-			w.CreatedTime = rfc3339(item.Created.At)
+			w.CreatedTime = arm.Time(item.Created.At)
 		}
 		if strings.Contains(expand, "changedtime") {
-			w.ChangedTime = rfc3339(item.Changed.At)
+			w.ChangedTime = arm.Time(item.Changed.At)
 		}
 		if strings.Contains(expand, "provisioningstate") {
 			w.ProvisioningState = succeeded
@@ -82,7 +82,7 @@ func merged(fetch arm.Fetch[resource.Resource], vaults []vault.Vault) arm.Fetch[
 }
 
 // resourceFits applies a $filter of resource lists (CP §2.9). Errors: arm.ErrQuery.
-func resourceFits(filter [][]term, item resource.Resource) (bool, error) {
+func resourceFits(filter [][]arm.Term, item resource.Resource) (bool, error) {
 	if filter == nil {
 		return true, nil
 	}
@@ -104,50 +104,52 @@ func resourceFits(filter [][]term, item resource.Resource) (bool, error) {
 
 // termFits applies one term; all is the alternative it stands in, since tagName and
 // tagValue belong together. Errors: arm.ErrQuery.
-func termFits(t term, all []term, item resource.Resource) (bool, error) {
-	if t.op == "substringof" || t.op == "startswith" {
-		if t.field != "name" {
+func termFits(t arm.Term, all []arm.Term, item resource.Resource) (bool, error) {
+	if t.Op == "substringof" || t.Op == "contains" || t.Op == "startswith" {
+		if t.Field != "name" {
 			return false, arm.ErrQuery.With("The $filter may search in 'name' only.")
 		}
-		name, value := strings.ToLower(item.ID.FullName()), strings.ToLower(t.value)
-		if t.op == "startswith" {
+		name, value := strings.ToLower(item.ID.FullName()), strings.ToLower(t.Value)
+		if t.Op == "startswith" {
 			return strings.HasPrefix(name, value), nil
 		}
 		return strings.Contains(name, value), nil
 	}
-	if t.op != "eq" && t.op != "ne" {
-		return false, arm.ErrQuery.With("The function '%s' is not supported in this $filter.", t.op)
+	if t.Op != "eq" && t.Op != "ne" {
+		return false, arm.ErrQuery.With("The function '%s' is not supported in this $filter.", t.Op)
 	}
 	var equal bool
-	switch t.field {
-	case "resourcetype":
-		equal = item.ID.Is(t.value)
+	switch t.Field {
+	case "resourcetype", "type":
+		equal = item.ID.Is(t.Value)
 	case "resourcegroup":
-		equal = strings.EqualFold(item.ID.Group(), t.value)
+		equal = strings.EqualFold(item.ID.Group(), t.Value)
+	case "subscriptionid":
+		equal = strings.EqualFold(string(item.ID.Subscription()), t.Value)
 	case "name":
-		equal = strings.EqualFold(item.ID.Name(), t.value) || strings.EqualFold(item.ID.FullName(), t.value)
+		equal = strings.EqualFold(item.ID.Name(), t.Value) || strings.EqualFold(item.ID.FullName(), t.Value)
 	case "location":
-		equal = resource.CanonicalLocation(t.value) == item.Location
+		equal = resource.CanonicalLocation(t.Value) == item.Location
 	case "tagname":
-		equal = hasTag(item.Tags, t.value, all)
+		equal = hasTag(item.Tags, t.Value, all)
 	case "tagvalue":
 		equal = true // looked at with its tagName
 	case "identity/principalid":
-		equal = holdsPrincipal(item.Identity, t.value)
+		equal = holdsPrincipal(item.Identity, t.Value)
 	default:
-		return false, arm.ErrQuery.With("The property '%.64s' is not supported in this $filter.", t.field)
+		return false, arm.ErrQuery.With("The property '%.64s' is not supported in this $filter.", t.Field)
 	}
-	return equal == (t.op == "eq"), nil
+	return equal == (t.Op == "eq"), nil
 }
 
 // hasTag reports whether tags has name, with the value that the alternative demands, if any.
-func hasTag(tags map[string]string, name string, all []term) bool {
+func hasTag(tags map[string]string, name string, all []arm.Term) bool {
 	for have, value := range tags {
 		if !strings.EqualFold(have, name) {
 			continue
 		}
 		for _, t := range all {
-			if t.field == "tagvalue" && t.value != value {
+			if t.Field == "tagvalue" && t.Value != value {
 				return false
 			}
 		}

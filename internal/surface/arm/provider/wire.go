@@ -3,7 +3,6 @@ package provider
 import (
 	"encoding/json"
 	"strings"
-	"time"
 
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
@@ -21,16 +20,8 @@ type systemData struct {
 
 // newSystemData writes two stamps.
 func newSystemData(created, changed resource.Stamp) *systemData {
-	return &systemData{CreatedBy: created.By, CreatedByType: created.ByType, CreatedAt: rfc3339(created.At),
-		LastModifiedBy: changed.By, LastModifiedByType: changed.ByType, LastModifiedAt: rfc3339(changed.At)}
-}
-
-// rfc3339 writes a time in UTC; "" for the zero time.
-func rfc3339(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
+	return &systemData{CreatedBy: created.By, CreatedByType: created.ByType, CreatedAt: arm.Time(created.At),
+		LastModifiedBy: changed.By, LastModifiedByType: changed.ByType, LastModifiedAt: arm.Time(changed.At)}
 }
 
 // wireResource is the envelope of a resource (CP §2.10).

@@ -1,4 +1,4 @@
-package provider
+package authorization
 
 import (
 	"context"
@@ -52,7 +52,7 @@ func newPermission(p rbac.Permission) wirePermission {
 func newDefinition(d *rbac.Definition, scope resource.ID) wireDefinition {
 	w := wireDefinition{ID: d.WireID(scope), Name: string(d.ID), Type: "Microsoft.Authorization/roleDefinitions",
 		Properties: definitionProperties{RoleName: d.Name, Type: string(d.Type), Description: d.Description, AssignableScopes: []string{},
-			Permissions: []wirePermission{}, CreatedOn: rfc3339(d.Created), UpdatedOn: rfc3339(d.Updated),
+			Permissions: []wirePermission{}, CreatedOn: arm.Time(d.Created), UpdatedOn: arm.Time(d.Updated),
 			CreatedBy: orNull(string(d.CreatedBy)), UpdatedBy: orNull(string(d.UpdatedBy))}}
 	for _, at := range d.AssignableScopes {
 		w.Properties.AssignableScopes = append(w.Properties.AssignableScopes, at.String())
@@ -80,7 +80,7 @@ func (p *authorizationProvider) listDefinitions(ctx context.Context, r *arm.Requ
 // definitionQuery reads the $filter of a list. Errors: arm.ErrFilter, arm.ErrQuery.
 func definitionQuery(r *arm.Request) (rbac.DefinitionQuery, error) {
 	q := rbac.DefinitionQuery{Scope: r.Target}
-	filter, err := parseFilter(r.Query("$filter"))
+	filter, err := arm.ParseFilter(r.Query("$filter"))
 	if err != nil {
 		return q, err
 	}
@@ -90,12 +90,12 @@ func definitionQuery(r *arm.Request) (rbac.DefinitionQuery, error) {
 	for _, all := range filter {
 		for _, t := range all {
 			switch {
-			case t.op == "atscopeandbelow", t.op == "atscope":
-			case t.op == "eq" && t.field == "rolename":
-				q.Name = t.value
-			case t.op == "eq" && t.field == "type" && strings.EqualFold(t.value, string(rbac.BuiltIn)):
+			case t.Op == "atscopeandbelow", t.Op == "atscope":
+			case t.Op == "eq" && t.Field == "rolename":
+				q.Name = t.Value
+			case t.Op == "eq" && t.Field == "type" && strings.EqualFold(t.Value, string(rbac.BuiltIn)):
 				q.Type = rbac.BuiltIn
-			case t.op == "eq" && t.field == "type" && strings.EqualFold(t.value, string(rbac.Custom)):
+			case t.Op == "eq" && t.Field == "type" && strings.EqualFold(t.Value, string(rbac.Custom)):
 				q.Type = rbac.Custom
 			default:
 				return q, arm.ErrFilter.With("The filter '%.128s' is not supported. Supported are roleName eq '…', type eq 'BuiltInRole' or 'CustomRole', and atScopeAndBelow(), joined by 'and'.", r.Query("$filter"))

@@ -1,4 +1,4 @@
-package provider
+package authorization
 
 import (
 	"context"
@@ -42,7 +42,7 @@ const typedSince = "2018-09-01-preview"
 func newAssignment(a *rbac.Assignment, version string) wireAssignment {
 	w := wireAssignment{ID: a.ID(), Name: string(a.Name), Type: "Microsoft.Authorization/roleAssignments",
 		Properties: assignmentProperties{RoleDefinitionID: a.RoleWireID(), PrincipalID: string(a.Principal), PrincipalType: string(a.PrincipalType),
-			Scope: a.Scope.String(), Description: orNull(a.Description), CreatedOn: rfc3339(a.Created), UpdatedOn: rfc3339(a.Updated),
+			Scope: a.Scope.String(), Description: orNull(a.Description), CreatedOn: arm.Time(a.Created), UpdatedOn: arm.Time(a.Updated),
 			CreatedBy: orNull(string(a.CreatedBy)), UpdatedBy: orNull(string(a.UpdatedBy))}}
 	if version < typedSince { // dates compare as texts
 		w.Properties.PrincipalType = ""
@@ -88,7 +88,7 @@ func (p *authorizationProvider) listAssignments(ctx context.Context, r *arm.Requ
 // assignmentQuery reads the $filter of a list. Errors: arm.ErrFilter, arm.ErrQuery.
 func assignmentQuery(r *arm.Request) (rbac.AssignmentQuery, error) {
 	q := rbac.AssignmentQuery{Scope: r.Target}
-	filter, err := parseFilter(r.Query("$filter"))
+	filter, err := arm.ParseFilter(r.Query("$filter"))
 	if err != nil {
 		return q, err
 	}
@@ -99,12 +99,12 @@ func assignmentQuery(r *arm.Request) (rbac.AssignmentQuery, error) {
 		for _, t := range all {
 			var err error
 			switch {
-			case t.op == "atscope" && t.value == "" && t.field == "":
+			case t.Op == "atscope" && t.Value == "" && t.Field == "":
 				q.AtScope = true
-			case t.op == "eq" && t.field == "principalid":
-				q.Principal, err = id.ParseObject(t.value)
-			case t.op == "assignedto" && t.field == "":
-				q.AssignedTo, err = id.ParseObject(t.value)
+			case t.Op == "eq" && t.Field == "principalid":
+				q.Principal, err = id.ParseObject(t.Value)
+			case t.Op == "assignedto" && t.Field == "":
+				q.AssignedTo, err = id.ParseObject(t.Value)
 			default:
 				return q, arm.ErrFilter.With("The filter '%.128s' is not supported. Supported are atScope(), principalId eq '…' and assignedTo('…'), joined by 'and'.", r.Query("$filter"))
 			}

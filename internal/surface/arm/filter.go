@@ -1,49 +1,45 @@
-package provider
+package arm
 
-import (
-	"strings"
+import "strings"
 
-	"github.com/sealring/sealring/internal/surface/arm"
-)
-
-// term is one comparison or call of a $filter.
-type term struct {
-	op    string // "eq", "ne", or the name of the function in lower case
-	field string // in lower case; "" for functions of one argument or none
-	value string
+// Term is one comparison or call of a $filter.
+type Term struct {
+	Op    string // "eq", "ne", or the name of the function in lower case
+	Field string // in lower case; "" for functions of one argument or none
+	Value string
 }
 
-// parseFilter reads the $filter grammar that Resource Manager's clients use (CP §2.9, §5.2,
+// ParseFilter reads the $filter grammar that Resource Manager's clients use (CP §2.9, §5.2,
 // §5.3): comparisons and calls joined by `and` and `or`, without parentheses. The result is
 // a list of alternatives, each a list of terms that must all hold; nil for "".
-// Errors: arm.ErrQuery.
-func parseFilter(text string) ([][]term, error) {
+// Errors: ErrQuery.
+func ParseFilter(text string) ([][]Term, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
 	if len(text) > 4096 {
-		return nil, arm.ErrQuery.With("The $filter is too long.")
+		return nil, ErrQuery.With("The $filter is too long.")
 	}
 	p := filterParser{rest: text}
-	any := [][]term{{}}
+	any := [][]Term{{}}
 	for {
 		t, ok := p.term()
 		if !ok {
-			return nil, arm.ErrQuery.With("The $filter '%.128s' is not supported.", text)
+			return nil, ErrQuery.With("The $filter '%.128s' is not supported.", text)
 		}
 		last := len(any) - 1
 		any[last] = append(any[last], t)
 		switch p.word() {
 		case "":
 			if strings.TrimSpace(p.rest) != "" {
-				return nil, arm.ErrQuery.With("The $filter '%.128s' is not supported.", text)
+				return nil, ErrQuery.With("The $filter '%.128s' is not supported.", text)
 			}
 			return any, nil
 		case "and":
 		case "or":
-			any = append(any, []term{})
+			any = append(any, []Term{})
 		default:
-			return nil, arm.ErrQuery.With("The $filter '%.128s' is not supported.", text)
+			return nil, ErrQuery.With("The $filter '%.128s' is not supported.", text)
 		}
 	}
 }
@@ -101,29 +97,29 @@ func (p *filterParser) punct(c string) bool {
 }
 
 // term takes a comparison `field eq 'value'` or a call with up to two arguments.
-func (p *filterParser) term() (term, bool) {
+func (p *filterParser) term() (Term, bool) {
 	name := p.word()
 	if name == "" {
-		return term{}, false
+		return Term{}, false
 	}
 	if !p.punct("(") {
-		t := term{op: p.word(), field: name}
-		if t.op != "eq" && t.op != "ne" {
-			return term{}, false
+		t := Term{Op: p.word(), Field: name}
+		if t.Op != "eq" && t.Op != "ne" {
+			return Term{}, false
 		}
 		value, ok := p.literal()
-		t.value = value
+		t.Value = value
 		return t, ok
 	}
-	t := term{op: name}
+	t := Term{Op: name}
 	for n := 0; !p.punct(")"); n++ {
 		if n > 1 || n == 1 && !p.punct(",") {
-			return term{}, false
+			return Term{}, false
 		}
 		if value, ok := p.literal(); ok {
-			t.value = value
-		} else if t.field = p.word(); t.field == "" {
-			return term{}, false
+			t.Value = value
+		} else if t.Field = p.word(); t.Field == "" {
+			return Term{}, false
 		}
 	}
 	return t, true

@@ -1,18 +1,39 @@
-package provider
+// Package authorization is the provider Microsoft.Authorization: role definitions, role
+// assignments and permissions at any scope (control-plane.md §5), and one call of our own,
+// `why`, that explains a decision.
+//
+// Whoever writes an assignment or a role needs the right to do so at every scope that the
+// write touches (S-46). Members of bodies are read by their exact names, since they say who
+// may do what (S-63).
+package authorization
 
 import (
 	"context"
 	"encoding/json"
 
+	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/rbac"
+	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
 )
+
+// Deps is what the provider is made of; all of it is needed.
+type Deps struct {
+	RBAC      *rbac.Service
+	Resources scopes
+}
+
+// scopes knows the subscriptions and groups; *resource.Service is one.
+type scopes interface {
+	Subscription(ctx context.Context, sub id.Subscription) (resource.Subscription, error)
+	Group(ctx context.Context, group resource.ID) (resource.Group, error)
+}
 
 // authorizationProvider is Microsoft.Authorization.
 type authorizationProvider struct{ Deps }
 
-// authorization makes Microsoft.Authorization: who may do what, at any scope (CP §5).
-func authorization(d Deps) arm.Provider {
+// New makes Microsoft.Authorization.
+func New(d Deps) arm.Provider {
 	p := &authorizationProvider{d}
 	const (
 		namespace   = "Microsoft.Authorization"
@@ -39,7 +60,7 @@ func authorization(d Deps) arm.Provider {
 
 // noAdministrators answers that there are no classic administrators.
 func noAdministrators(context.Context, *arm.Request) (arm.Response, error) {
-	return arm.OK(wireList[json.RawMessage]{Value: []json.RawMessage{}})
+	return arm.OK(arm.OnePage[json.RawMessage]{Value: []json.RawMessage{}})
 }
 
 // permissions answers with what the caller may do at the scope: a block of each role held
@@ -49,7 +70,7 @@ func (p *authorizationProvider) permissions(ctx context.Context, r *arm.Request)
 	if err != nil {
 		return arm.Response{}, err
 	}
-	list := wireList[wirePermission]{Value: []wirePermission{}}
+	list := arm.OnePage[wirePermission]{Value: []wirePermission{}}
 	for _, a := range held {
 		d, err := p.RBAC.GetDefinition(ctx, a.Role)
 		if err != nil {

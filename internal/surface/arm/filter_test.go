@@ -1,4 +1,4 @@
-package provider
+package arm
 
 import (
 	"reflect"
@@ -6,7 +6,7 @@ import (
 )
 
 func TestParseFilter(t *testing.T) {
-	for text, want := range map[string][][]term{
+	for text, want := range map[string][][]Term{
 		"":                              nil,
 		"roleName eq 'X'":               {{{"eq", "rolename", "X"}}},
 		"name eq 'it''s'":               {{{"eq", "name", "it's"}}},
@@ -14,13 +14,13 @@ func TestParseFilter(t *testing.T) {
 		"substringof('x', name) or identity/principalId eq 'p'": {{{"substringof", "name", "x"}}, {{"eq", "identity/principalid", "p"}}},
 		"startswith(name,'x')": {{{"startswith", "name", "x"}}},
 	} {
-		got, err := parseFilter(text)
+		got, err := ParseFilter(text)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"x", "name eq", "name eq x", "name eq 'x", "name eq 'x' and", "name eq 'x' xor name eq 'y'", "(name eq 'x')", "f(a,b,c)", "name gt 'x'", "'x' eq name", "f('x'"} {
-		if got, err := parseFilter(text); err == nil {
+		if got, err := ParseFilter(text); err == nil {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
@@ -31,7 +31,7 @@ func FuzzParseFilter(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		any, err := parseFilter(text)
+		any, err := ParseFilter(text)
 		for _, all := range any {
 			if err == nil && len(all) == 0 {
 				t.Errorf("%q has an empty alternative, which holds for everything", text)
