@@ -21,23 +21,23 @@ func ParseFilter(text string) ([][]Term, error) {
 		return nil, ErrQuery.With("The $filter is too long.")
 	}
 	p := filterParser{rest: text}
-	any := [][]Term{{}}
+	alternatives := [][]Term{{}}
 	for {
 		t, ok := p.term()
 		if !ok {
 			return nil, ErrQuery.With("The $filter '%.128s' is not supported.", text)
 		}
-		last := len(any) - 1
-		any[last] = append(any[last], t)
+		last := len(alternatives) - 1
+		alternatives[last] = append(alternatives[last], t)
 		switch p.word() {
 		case "":
 			if strings.TrimSpace(p.rest) != "" {
 				return nil, ErrQuery.With("The $filter '%.128s' is not supported.", text)
 			}
-			return any, nil
+			return alternatives, nil
 		case "and":
 		case "or":
-			any = append(any, []Term{})
+			alternatives = append(alternatives, []Term{})
 		default:
 			return nil, ErrQuery.With("The $filter '%.128s' is not supported.", text)
 		}

@@ -31,8 +31,8 @@ func FuzzParseFilter(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		any, err := ParseFilter(text)
-		for _, all := range any {
+		alternatives, err := ParseFilter(text)
+		for _, all := range alternatives {
 			if err == nil && len(all) == 0 {
 				t.Errorf("%q has an empty alternative, which holds for everything", text)
 			}

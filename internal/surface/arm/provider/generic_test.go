@@ -196,6 +196,7 @@ func TestGroups(t *testing.T) { // CP-29, CP-44
 		"resourceGroup eq 'two' and name eq 'VM1'":                            1,
 		"tagname eq 'env' and tagvalue eq 'dev'":                              1,
 		"tagName eq 'env' and tagValue eq 'prod'":                             0,
+		"contains(name,'vm') and type eq 'Microsoft.Compute/virtualMachines'": 1,
 		"substringof('vau', name) or location eq 'Lo Cal'":                    3,
 		"resourceType eq 'Microsoft.Compute/virtualMachines' and name ne 'x'": 1,
 	} {
