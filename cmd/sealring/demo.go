@@ -287,8 +287,8 @@ func (d *demo) revoked(ctx context.Context) error {
 
 // logged shows who held a token, and what was changed.
 func (d *demo) logged(ctx context.Context) error {
-	signins, err := d.server.Recent(ctx, "signin", 1)
-	if err != nil || len(signins) == 0 {
+	rows, err := d.server.Recent(ctx, "signin", 1)
+	if err != nil || len(rows) == 0 {
 		return errors.Join(errors.New("no sign-in row"), err)
 	}
 	writes, err := d.server.Recent(ctx, "activity", 3)
@@ -296,7 +296,7 @@ func (d *demo) logged(ctx context.Context) error {
 		return errors.Join(errors.New("no activity record"), err)
 	}
 	d.say("The log names process and change", "sign-ins and writes, hash-chained")
-	for _, l := range append(signins, writes...) {
+	for _, l := range append(rows, writes...) {
 		d.more("%s", l)
 	}
 	return nil

@@ -158,7 +158,7 @@ func (o *runOptions) startProxy(ctx context.Context, e client.Endpoints, ca []by
 	if err != nil {
 		return "", nil, nil, err
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, nil, fmt.Errorf("open the name proxy: %w", err)
 	}

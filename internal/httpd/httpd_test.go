@@ -33,7 +33,7 @@ func serve(t *testing.T, log io.Writer, h httpd.Handler, r *http.Request) *httpt
 
 func TestPanicIsContainedAndLogged(t *testing.T) {
 	var log bytes.Buffer
-	w := serve(t, &log, func(http.ResponseWriter, *http.Request) error { panic("secret state") }, httptest.NewRequest("GET", "/x", nil))
+	w := serve(t, &log, func(http.ResponseWriter, *http.Request) error { panic("secret state") }, httptest.NewRequest(http.MethodGet, "/x", nil))
 	if w.Code != 500 || strings.Contains(w.Body.String(), "secret") {
 		t.Fatalf("answer %d %q", w.Code, w.Body)
 	}
@@ -50,7 +50,7 @@ func TestBodyIsBounded(t *testing.T) {
 		}
 		return err
 	}
-	w := serve(t, io.Discard, h, httptest.NewRequest("POST", "/", strings.NewReader(`"`+strings.Repeat("a", 100)+`"`)))
+	w := serve(t, io.Discard, h, httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`"`+strings.Repeat("a", 100)+`"`)))
 	if w.Code != http.StatusTeapot {
 		t.Fatalf("status %d", w.Code)
 	}
@@ -87,7 +87,7 @@ func TestCorrelationIDIsTheClientsIfValid(t *testing.T) {
 		"0f8fad5b-d9cb-469f-a165-70867728950e\"": "rid",
 		"":                                       "rid",
 	} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("x-ms-client-request-id", sent)
 		serve(t, io.Discard, func(_ http.ResponseWriter, r *http.Request) error {
 			if got := httpd.CorrelationID(r.Context()); got != want {

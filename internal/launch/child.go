@@ -42,7 +42,7 @@ func Find(name string, env []string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, executable(name, name)
 	}
-	worst := error(ErrNotFound.With("%s: not found in PATH", name))
+	worst := ErrNotFound.With("%s: not found in PATH", name)
 	for _, dir := range filepath.SplitList(lookup(env)["PATH"]) {
 		if dir == "" {
 			dir = "."
@@ -92,7 +92,7 @@ func Spawn(shim []string, stdin, stdout, stderr *os.File) (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start child: %w", err)
 	}
-	cmd := exec.Command(shim[0], shim[1:]...)
+	cmd := exec.Command(shim[0], shim[1:]...) //nolint:gosec,noctx // our own program; its end is signalled, not cut
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 	cmd.ExtraFiles = []*os.File{r}
 	err = cmd.Start()
@@ -187,7 +187,7 @@ func Shim(stderr io.Writer) int {
 	if err := json.NewDecoder(pipe).Decode(&p); err != nil {
 		return ExitFailed // the launcher gave up and has said why
 	}
-	err := syscall.Exec(p.Path, p.Args, p.Env)
+	err := syscall.Exec(p.Path, p.Args, p.Env) //nolint:gosec // the program that the person named, by design
 	_, _ = fmt.Fprintf(stderr, "sealring: cannot execute %s: %v\n", p.Path, err)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ExitNotFound

@@ -158,7 +158,7 @@ func TestCacheAndHandouts(t *testing.T) {
 				t.Fatal("the token was not kept")
 			}
 		}
-		if get(2).UTI != first.UTI || get(2).UTI != first.UTI {
+		if a, b := get(2), get(2); a.UTI != first.UTI || b.UTI != first.UTI {
 			t.Fatal("another process got another token")
 		}
 		if f.rows("token.issue") != 1 || f.rows("token.handout") != 1 {

@@ -58,7 +58,7 @@ func (p *Proxy) connectVia(ctx context.Context, via *url.URL, target string) (ne
 	reader := bufio.NewReaderSize(c, 4<<10)
 	var answer *http.Response
 	if err = request.Write(c); err == nil {
-		answer, err = http.ReadResponse(reader, request)
+		answer, err = http.ReadResponse(reader, request) //nolint:bodyclose // the tunnel is what follows the header
 	}
 	switch {
 	case err != nil:

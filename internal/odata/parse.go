@@ -57,15 +57,6 @@ type parser struct {
 // peek returns the next token without taking it.
 func (p *parser) peek() lexeme { return p.tokens[p.at] }
 
-// next takes a token; the end stays.
-func (p *parser) next() lexeme {
-	t := p.tokens[p.at]
-	if t.kind != end {
-		p.at++
-	}
-	return t
-}
-
 // unexpected refuses the next token.
 func (p *parser) unexpected() error {
 	return ErrFilter.With("Invalid filter clause: syntax error at position %d", p.peek().at)

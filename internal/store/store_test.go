@@ -58,10 +58,10 @@ func TestUpdateIsAllOrNothing(t *testing.T) {
 			var raw []byte
 			var ok bool
 			if found, err := tx.Get(ctx, "SELECT v FROM pairs WHERE k = $1", []any{"a"}, &v); found || err != nil {
-				return fmt.Errorf("rolled-back row: found %v, %v", found, err)
+				return fmt.Errorf("rolled-back row: found %v, %w", found, err)
 			}
 			if found, err := tx.Get(ctx, "SELECT v, b, ok FROM pairs WHERE k = $1", []any{"b"}, &v, &raw, &ok); !found || err != nil {
-				return fmt.Errorf("committed row: found %v, %v", found, err)
+				return fmt.Errorf("committed row: found %v, %w", found, err)
 			}
 			if v != 2 || string(raw) != "\x00\x01" || !ok {
 				return fmt.Errorf("row reads back as %d %x %v", v, raw, ok)

@@ -20,12 +20,6 @@ type collection struct {
 	NextLink string `json:"nextLink,omitempty"`
 }
 
-// cursor is what a continuation token holds.
-type cursor struct {
-	After   string `json:"a"`
-	Expires int64  `json:"e"` // UTC, seconds since 1970
-}
-
 // Fetch reads up to limit items after the key after, and returns the key to go on from, ""
 // at the end.
 type Fetch[T any] func(ctx context.Context, after string, limit int) (items []T, next string, err error)

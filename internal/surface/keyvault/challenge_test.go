@@ -1,6 +1,7 @@
 package keyvault_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -72,7 +73,7 @@ func TestTokens(t *testing.T) {
 		"two tokens":                        {"Bearer " + good + " " + good, 401, "AKV10000"},
 		"17 KB":                             {"Bearer " + strings.Repeat("a", 17<<10), 401, "The token is not accepted"},
 	} {
-		r := httptest.NewRequest("GET", "https://kv-one"+suffix+"/secrets?api-version=7.5", nil)
+		r := httptest.NewRequest(http.MethodGet, "https://kv-one"+suffix+"/secrets?api-version=7.5", nil)
 		r.Header.Set("Authorization", c.authorization)
 		r.Header.Set("x-ms-tokenboundauth", "true")
 		w := h.send("kv-one", r)
@@ -81,7 +82,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%s: challenge %q", name, w.Header().Get("WWW-Authenticate"))
 		}
 	}
-	plain := httptest.NewRequest("GET", "http://kv-one"+suffix+"/secrets?api-version=7.5", nil)
+	plain := httptest.NewRequest(http.MethodGet, "http://kv-one"+suffix+"/secrets?api-version=7.5", nil)
 	plain.Header.Set("Authorization", "Bearer "+good)
 	has(t, "plain HTTP", h.send("kv-one", plain), 401)
 

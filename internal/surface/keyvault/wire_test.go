@@ -3,6 +3,7 @@ package keyvault_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -194,7 +195,7 @@ func TestWhatIsNotValid(t *testing.T) {
 	} {
 		has(t, name, h.do("kv-one", caller, c.method, c.target, c.body), c.status, c.part)
 	}
-	r := httptest.NewRequest("POST", base+"/secrets/a"+api, strings.NewReader(`{"value":"x"}`))
+	r := httptest.NewRequest(http.MethodPost, base+"/secrets/a"+api, strings.NewReader(`{"value":"x"}`))
 	r.Header.Set("Authorization", "Bearer "+caller)
 	r.Header.Set("X-HTTP-Method-Override", "PUT") // S-50
 	w := h.send("kv-one", r)
@@ -259,7 +260,7 @@ func TestHeaders(t *testing.T) {
 	h := newHouse(t, nil)
 	h.vault("kv-one", nil)
 	for _, caller := range []string{"", h.token(owner, nil)} {
-		r := httptest.NewRequest("GET", base+"/secrets"+api, nil)
+		r := httptest.NewRequest(http.MethodGet, base+"/secrets"+api, nil)
 		if caller != "" {
 			r.Header.Set("Authorization", "Bearer "+caller)
 		}
