@@ -76,13 +76,14 @@ func (l *listeners) bindSocket(ctx context.Context, path string) error {
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 		return ErrListen.With("cannot replace %s: %s", path, reason(err))
 	}
-	old := syscall.Umask(0o177)
 	ln, err := new(net.ListenConfig).Listen(ctx, "unix", path)
-	syscall.Umask(old)
 	if err != nil {
-		return ErrListen.With("cannot make the registration socket %s: %v (a path of more than 100 characters is too long for a socket)", path, errors.Unwrap(err))
+		return ErrListen.With("cannot make the registration socket %s: %v", path, errors.Unwrap(err))
 	}
 	l.socket = ln
+	if err := os.Chmod(path, 0o600); err != nil { // nobody else can enter its directory before
+		return ErrListen.With("cannot make the registration socket %s private: %s", path, reason(err))
+	}
 	return nil
 }
 
