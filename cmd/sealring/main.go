@@ -14,6 +14,7 @@ import (
 // shimName is the first argument with which we start ourselves to become another program.
 const shimName = "__exec"
 
+// main runs one command, or becomes the program that `run` asked for.
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == shimName {
 		os.Exit(launch.Shim(os.Stderr))
