@@ -99,18 +99,9 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 
 // openStore opens the engine and settles what never changes.
 func (s *Server) openStore(ctx context.Context) error {
-	conf := store.Config{SQLitePath: s.c.SQLitePath(), Now: s.c.Now}
-	where := conf.SQLitePath
-	if file := s.c.Store.Postgres.DSNFile; file != "" {
-		dsn, err := readDSN(file)
-		if err != nil {
-			return err
-		}
-		conf.PostgresDSN, where = dsn, "the PostgreSQL server of "+file
-	}
-	db, err := store.New(ctx, conf)
+	db, err := s.c.openStore(ctx)
 	if err != nil {
-		return explainStore(err, where)
+		return err
 	}
 	s.db = db
 	advertised := s.c.PublicPort
@@ -121,6 +112,24 @@ func (s *Server) openStore(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// openStore opens the configured engine.
+func (c Config) openStore(ctx context.Context) (*store.DB, error) {
+	conf := store.Config{SQLitePath: c.SQLitePath(), Now: c.Now}
+	where := conf.SQLitePath
+	if file := c.Store.Postgres.DSNFile; file != "" {
+		dsn, err := readDSN(file)
+		if err != nil {
+			return nil, err
+		}
+		conf.PostgresDSN, where = dsn, "the PostgreSQL server of "+file
+	}
+	db, err := store.New(ctx, conf)
+	if err != nil {
+		return nil, explainStore(err, where)
+	}
+	return db, nil
 }
 
 // readDSN reads a connection string, which may hold a password: its file is the owner's alone.
