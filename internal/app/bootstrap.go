@@ -12,15 +12,14 @@ import (
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
-	"github.com/sealring/sealring/internal/secret"
 	"github.com/sealring/sealring/internal/store"
 )
 
 // adminSecretFile is the name of the administrator's secret in the data directory.
 const adminSecretFile = "admin.secret"
 
-// adminSecretName tells the secrets that starts make from those that people make.
-const adminSecretName = "made by sealring up"
+// adminSecretIDFile names the credential of that secret, so that a new one replaces it.
+const adminSecretIDFile = "admin.secret.id"
 
 // bootstrapLife is how long the first credential of a server that others can reach works (S-55).
 const bootstrapLife = time.Hour
@@ -35,6 +34,9 @@ const ownerAssignment = rbac.AssignmentID("5ea15a11-0000-4000-8000-000000000001"
 func (s *Server) bootstrap(ctx context.Context) error {
 	ctx = audit.WithActor(ctx, audit.Actor{Name: "sealring up"})
 	if s.in.tenant == "" {
+		if _, err := os.Lstat(s.dir.file(adminSecretFile)); err == nil {
+			return s.dir.orphaned("a new database")
+		}
 		if err := s.foundDirectory(ctx); err != nil {
 			return fmt.Errorf("found the directory: %w", err)
 		}
@@ -102,8 +104,9 @@ func (s *Server) foundDirectory(ctx context.Context) error {
 }
 
 // keepAdminSecret writes the administrator's secret where there is no file: at first start,
-// and again for whoever removed it. The secrets that earlier starts made end with that, so
-// removing the file and starting again is rotation; those made by others stay. On loopback it works until it is rotated; where others
+// and again for whoever removed it. The secret that the file held ends with that, so
+// removing the file and starting again is rotation; other credentials, such as those of
+// replicas with their own data directories, stay. On loopback it works until it is rotated; where others
 // can reach the server it works for an hour and is for making a real credential (S-55).
 func (s *Server) keepAdminSecret(ctx context.Context) error {
 	if _, err := os.Lstat(s.dir.file(adminSecretFile)); err == nil {
@@ -113,22 +116,22 @@ func (s *Server) keepAdminSecret(ctx context.Context) error {
 	if address, err := netip.ParseAddr(s.c.Listen.Address); err != nil || !address.IsLoopback() {
 		lifetime = bootstrapLife
 	}
-	old, _, err := s.directory.Credentials(ctx, s.in.tenant, s.in.adminApp)
-	if err != nil {
-		return fmt.Errorf("find the administrator's secrets: %w", err)
+	old, err := os.ReadFile(s.dir.file(adminSecretIDFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("find the administrator's secret: %w", err)
 	}
-	var value secret.Text
-	err = s.db.Update(ctx, func(tx *store.Tx) (err error) {
-		for _, previous := range old {
-			if previous.DisplayName != adminSecretName {
-				continue
-			}
-			if err := s.directory.RemoveCredential(ctx, tx, s.in.tenant, s.in.adminApp, previous.KeyID); err != nil {
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		if len(old) > 0 {
+			err := s.directory.RemoveCredential(ctx, tx, s.in.tenant, s.in.adminApp, string(old))
+			if err != nil && !errors.Is(err, directory.ErrCredentialNotFound) {
 				return err
 			}
 		}
-		_, value, err = s.directory.AddSecret(ctx, tx, s.in.tenant, s.in.adminApp, directory.NewSecret{DisplayName: adminSecretName, Lifetime: lifetime})
+		made, value, err := s.directory.AddSecret(ctx, tx, s.in.tenant, s.in.adminApp, directory.NewSecret{DisplayName: "made by sealring up", Lifetime: lifetime})
 		if err != nil {
+			return err
+		}
+		if err := s.dir.replace(adminSecretIDFile, []byte(made.KeyID)); err != nil {
 			return err
 		}
 		return s.dir.replace(adminSecretFile, []byte(value.Reveal()))

@@ -62,6 +62,12 @@ func openDataDir(path string) (*dataDir, error) {
 	return &dataDir{path: path, lock: f, made: made}, nil
 }
 
+// orphaned refuses to found an installation beside the remains of another.
+func (d *dataDir) orphaned(missing string) error {
+	return ErrDataDir.With("the data directory %s has an %s and %s: bring the installation's database back, or remove %s to begin anew",
+		d.path, adminSecretFile, missing, d.file(adminSecretFile))
+}
+
 // current reports whether the file that is locked still is the one of that name: a failed
 // first start removes the lock that it made.
 func current(f *os.File, name string) bool {

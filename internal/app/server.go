@@ -89,12 +89,25 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if s.dir, err = openDataDir(c.Data); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{s.openStore, s.openKeys, s.buildDomain, s.bootstrap, s.buildRooms} {
+	for _, step := range []func(context.Context) error{s.refuseOrphan, s.openStore, s.openKeys, s.buildDomain, s.bootstrap, s.buildRooms} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return s, s.listeners.bindSocket(ctx, s.dir.file(socketName))
+}
+
+// refuseOrphan refuses a data directory whose database is gone, before a new one is made.
+func (s *Server) refuseOrphan(context.Context) error {
+	path := s.c.SQLitePath()
+	if path == "" {
+		return nil
+	}
+	_, db := os.Lstat(path)
+	if _, err := os.Lstat(s.dir.file(adminSecretFile)); err == nil && errors.Is(db, os.ErrNotExist) {
+		return s.dir.orphaned("no database " + path)
+	}
+	return nil
 }
 
 // openStore opens the engine and settles what never changes.
