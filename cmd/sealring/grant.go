@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sealring/sealring/internal/client"
 )
 
 // grantOptions are the flags of grant.
@@ -25,7 +27,7 @@ func newGrantCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.platform.flags(cmd)
-	cmd.Flags().StringVar(&o.principal, "principal", "", "who: object id, application id or name")
+	cmd.Flags().StringVar(&o.principal, "principal", "", "who: object id, application id, name, or admin for the administrator")
 	cmd.Flags().StringVar(&o.role, "role", "", "name or GUID of the role")
 	cmd.Flags().StringVar(&o.scope, "scope", "", "where: a resource id, subscription, group/NAME, vault/NAME, app/NAME …")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the assignment as JSON")
@@ -74,6 +76,7 @@ func (o *grantOptions) run(cmd *cobra.Command) error {
 	if !made {
 		verb = "already granted:"
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s to %s (%s) at %s\n", verb, role.Properties.RoleName, p.DisplayName, p.ID, scope)
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s to %s (%s) at %s\n  undo: sealring rest DELETE '%s'\n",
+		verb, role.Properties.RoleName, p.DisplayName, p.ID, scope, client.AssignmentPath(id))
 	return err
 }

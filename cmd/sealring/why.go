@@ -24,14 +24,15 @@ func newWhyCommand() *cobra.Command {
 		Use:   "why --principal P --action A --scope S",
 		Short: "Explain why somebody may or may not do something",
 		Long: "Prints the decision, the rule behind it and the smallest grant that would change it.\n" +
-			"A principal is an object id, an application id or a name (that of its app). A scope is a\n" +
-			"resource id, subscription, group/NAME, vault/NAME, app/NAME, vm/NAME or identity/NAME.",
+			"A principal is an object id, an application id, a name (that of its app) or admin, the\n" +
+			"administrator. A scope is a resource id, subscription, group/NAME, vault/NAME, app/NAME,\n" +
+			"vm/NAME or identity/NAME.",
 		Example: "  sealring why --principal web --action Microsoft.KeyVault/vaults/secrets/getSecret/action --scope vault/shop",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.platform.flags(cmd)
-	cmd.Flags().StringVar(&o.principal, "principal", "", "who: object id, application id or name")
+	cmd.Flags().StringVar(&o.principal, "principal", "", "who: object id, application id, name, or admin for the administrator")
 	cmd.Flags().StringVar(&o.action, "action", "", "what: an action; whether on resources or on data is found out")
 	cmd.Flags().StringVar(&o.dataAction, "data-action", "", "what: surely an action on data")
 	cmd.Flags().StringVar(&o.scope, "scope", "", "where")

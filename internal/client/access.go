@@ -1,10 +1,13 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -17,10 +20,17 @@ type ServicePrincipal struct {
 	DisplayName string `json:"displayName"`
 }
 
-// Principal finds a service principal by object id, application id or display name. The
-// name of a system-assigned identity is that of its resource. Errors: ErrNotFound, ErrScope
-// when the name is not unique.
+// Administrator is the word by which commands mean the platform's administrator, whatever
+// principals are named so.
+const Administrator = "admin"
+
+// Principal finds a service principal by object id, application id, display name or the word
+// Administrator. The name of a system-assigned identity is that of its resource. Errors:
+// ErrNotFound, ErrScope when the name is not unique.
 func (c *Client) Principal(ctx context.Context, text string) (ServicePrincipal, error) {
+	if text == Administrator {
+		text = c.at.AdminClientID
+	}
 	if uuid.Validate(text) == nil {
 		var p ServicePrincipal
 		err := c.graph(ctx, "/servicePrincipals/"+strings.ToLower(text), nil, &p)
@@ -38,7 +48,7 @@ func (c *Client) Principal(ctx context.Context, text string) (ServicePrincipal, 
 	}
 	switch len(page.Value) {
 	case 0:
-		return ServicePrincipal{}, ErrNotFound.With("no service principal has the object id, application id or name %s", text)
+		return ServicePrincipal{}, ErrNotFound.With("no service principal has the object id, application id or name %s; an app gets one from `sealring run --app NAME -- …`, the administrator is called %s", text, Administrator)
 	case 1:
 		return page.Value[0], nil
 	}
@@ -81,9 +91,48 @@ func (c *Client) Role(ctx context.Context, text, scope string) (RoleDefinition, 
 		return RoleDefinition{}, err
 	}
 	if len(found) == 0 {
-		return RoleDefinition{}, ErrNotFound.With("there is no role named %q (for example \"Key Vault Secrets User\")", text)
+		return RoleDefinition{}, c.noRole(ctx, text, base)
 	}
 	return found[0], nil
+}
+
+// noRole says that there is no role named text, and which names hold all its words, or most.
+func (c *Client) noRole(ctx context.Context, text, base string) error {
+	all, err := listAll[RoleDefinition](ctx, c, base, versionRBAC, nil)
+	if err != nil {
+		return err
+	}
+	names := make([]string, 0, len(all))
+	for _, r := range all {
+		names = append(names, r.Properties.RoleName)
+	}
+	if near := nearest(names, text); len(near) > 0 {
+		return ErrNotFound.With("there is no role named %q; did you mean %s?", text, strings.Join(near, ", "))
+	}
+	return ErrNotFound.With("there is no role named %q (for example \"Key Vault Secrets User\")", text)
+}
+
+// nearest are at most three of names, in quotes, that share most words with text: a word is
+// shared when one of the two begins with the other. A single word of several is not near.
+func nearest(names []string, text string) []string {
+	want := strings.Fields(strings.ToLower(text))
+	best, found := max(1, (len(want)+1)/2), []string(nil)
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) })
+	for _, name := range names {
+		have, shared := strings.Fields(strings.ToLower(name)), 0
+		for _, w := range want {
+			if slices.ContainsFunc(have, func(h string) bool { return strings.HasPrefix(h, w) || strings.HasPrefix(w, h) }) {
+				shared++
+			}
+		}
+		if shared > best {
+			best, found = shared, nil
+		}
+		if shared == best && len(found) < 3 {
+			found = append(found, strconv.Quote(name))
+		}
+	}
+	return found
 }
 
 // IsDataAction reports whether action is one on data: whether roles name it, or the most
@@ -145,6 +194,9 @@ type assignmentProperties struct {
 	RoleDefinitionID string `json:"roleDefinitionId"`
 	PrincipalID      string `json:"principalId"`
 }
+
+// AssignmentPath is what `sealring rest` takes to read or delete a role assignment.
+func AssignmentPath(id string) string { return escapePath(id) + "?api-version=" + versionRBAC }
 
 // Assign gives principal (object id) a role at scope and returns the assignment's id. made is
 // false when the principal had it already. The assignment's name follows from what it

@@ -26,11 +26,28 @@ func TestPrincipal(t *testing.T) {
 			w.WriteHeader(http.StatusNotFound)
 		}
 	})
-	for text, want := range map[string]error{strings.ToUpper(object): nil, app: nil, "it's": nil, "two": ErrScope, "none": ErrNotFound,
+	c.at.AdminClientID = app
+	for text, want := range map[string]error{strings.ToUpper(object): nil, app: nil, Administrator: nil, "it's": nil, "two": ErrScope, "none": ErrNotFound,
 		"33333333-3333-3333-3333-333333333333": ErrNotFound} {
 		p, err := c.Principal(t.Context(), text)
 		if !errors.Is(err, want) || want == nil && p.ID != object {
 			t.Errorf("%s: %+v, %v; want %v", text, p, err, want)
+		}
+	}
+}
+
+// A role's name that is nearly right leads to the right one.
+func TestNearest(t *testing.T) {
+	names := []string{"Reader", "Owner", "Key Vault Secrets User", "Key Vault Administrator", "Key Vault Secrets Officer", "Storage Blob Data Reader"}
+	for text, want := range map[string]string{
+		"key vault admin": `"Key Vault Administrator"`,
+		"Secret User":     `"Key Vault Secrets User"`,
+		"read":            `"Reader" "Storage Blob Data Reader"`,
+		"Nonsense":        "",
+		"":                "",
+	} {
+		if got := strings.Join(nearest(slices.Clone(names), text), " "); got != want {
+			t.Errorf("%s: %s; want %s", text, got, want)
 		}
 	}
 }

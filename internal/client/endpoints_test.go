@@ -80,6 +80,32 @@ func TestDefaultDir(t *testing.T) {
 	}
 }
 
+// A resource has a short name; what is in it, and every other text, does not.
+func TestShort(t *testing.T) {
+	const group = "/subscriptions/s/resourceGroups/default"
+	for text, want := range map[string]struct{ where, small string }{
+		"vault/kv1":                  {group + "/providers/Microsoft.KeyVault/vaults/kv1?api-version=2023-07-01", `{"location":"local","properties":{"enableRbacAuthorization":true}}`},
+		"Vault/kv1/":                 {group + "/providers/Microsoft.KeyVault/vaults/kv1?api-version=2023-07-01", `{"location":"local","properties":{"enableRbacAuthorization":true}}`},
+		"vault/kv1?api-version=2022": {group + "/providers/Microsoft.KeyVault/vaults/kv1?api-version=2022", `{"location":"local","properties":{"enableRbacAuthorization":true}}`},
+		"app/shop":                   {group + "/providers/Microsoft.Web/sites/shop?api-version=2024-04-01", `{"location":"local","identity":{"type":"SystemAssigned"}}`},
+		"vm/m":                       {group + "/providers/Microsoft.Compute/virtualMachines/m?api-version=2024-07-01", `{"location":"local","identity":{"type":"SystemAssigned"},"properties":{"hardwareProfile":{"vmSize":"Standard_B1s"}}}`},
+		"identity/a b":               {group + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/a%20b?api-version=2023-01-31", `{"location":"local"}`},
+		"group/g":                    {"/subscriptions/s/resourceGroups/g?api-version=2021-04-01", `{"location":"local"}`},
+		"vault/kv1/secrets":          {},
+		"vault/":                     {},
+		"kv1":                        {},
+		"/subscriptions":             {},
+		"https://localhost:8443/":    {},
+	} {
+		e := sample()
+		e.SubscriptionID = "s"
+		got, ok, err := e.Short(text, "default")
+		if err != nil || ok != (want.where != "") || ok && got.URL != e.Local+want.where || string(got.New) != want.small {
+			t.Errorf("%s: %s %s, %v, %v; want %v", text, got.URL, got.New, ok, err, want)
+		}
+	}
+}
+
 // What a person may write after a method, and what no token of ours ever goes to.
 func TestResolve(t *testing.T) {
 	for text, want := range map[string]string{

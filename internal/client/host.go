@@ -91,11 +91,11 @@ func (h Host) version() string {
 	return versionWeb
 }
 
-// hostBody is the least a provider accepts for a host (design.md §5: small bodies are enough).
+// hostBody is the least a provider accepts for a resource (design.md §5: small bodies are enough).
 type hostBody struct {
 	Location   string         `json:"location"`
 	Identity   *IdentityBlock `json:"identity,omitempty"`
-	Properties *vmProperties  `json:"properties,omitempty"`
+	Properties any            `json:"properties,omitempty"` // by kind: vmProperties, newVault
 }
 
 // vmProperties is a virtual machine with only a size.
@@ -103,6 +103,13 @@ type vmProperties struct {
 	HardwareProfile struct {
 		VMSize string `json:"vmSize"`
 	} `json:"hardwareProfile"`
+}
+
+// smallMachine is a virtual machine of the smallest common size.
+func smallMachine() vmProperties {
+	var p vmProperties
+	p.HardwareProfile.VMSize = "Standard_B1s"
+	return p
 }
 
 // Ensure makes sure that h exists and has its identities, creating what is missing: the
@@ -237,8 +244,7 @@ func (c *Client) putHost(ctx context.Context, h Host, block *IdentityBlock, did 
 	what := "app"
 	if h.Machine {
 		what = "virtual machine"
-		body.Properties = &vmProperties{}
-		body.Properties.HardwareProfile.VMSize = "Standard_B1s"
+		body.Properties = smallMachine()
 	}
 	name := h.Name
 	if h.Slot != "" {

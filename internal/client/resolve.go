@@ -1,12 +1,56 @@
 package client
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 )
 
 // vaultVersion is the api-version of a vault path that names none.
 const vaultVersion = "7.4"
+
+// Short is a resource that a person named by WORD/NAME.
+type Short struct {
+	URL string // of the resource at Resource Manager, with an api-version
+	New []byte // what a PUT without a body of its own sends: the smallest of its kind
+}
+
+// Short reads "group/NAME" and "vault|app|vm|identity/NAME", the resource itself in group, with
+// or without a query; ok is false for every other text.
+func (e Endpoints) Short(text, group string) (s Short, ok bool, err error) {
+	text, query, _ := strings.Cut(text, "?")
+	word, name, _ := strings.Cut(strings.TrimSuffix(text, "/"), "/")
+	kind, known := shortTypes[strings.ToLower(word)]
+	if !known && !strings.EqualFold(word, "group") || name == "" || strings.Contains(name, "/") {
+		return Short{}, false, nil
+	}
+	body := hostBody{Location: defaultLocation}
+	path, version := e.GroupID(group)+"/providers/"+kind.kind+"/"+name, kind.version
+	switch strings.ToLower(word) {
+	case "group":
+		path, version = e.GroupID(name), versionGroups
+	case "vault":
+		body.Properties = newVault{EnableRBACAuthorization: true}
+	case "app":
+		body.Identity = &IdentityBlock{Type: "SystemAssigned"}
+	case "vm":
+		body.Identity, body.Properties = &IdentityBlock{Type: "SystemAssigned"}, smallMachine()
+	}
+	if s.New, err = json.Marshal(body); err != nil {
+		return Short{}, false, fmt.Errorf("make %s: %w", text, err)
+	}
+	if query == "" {
+		query = "api-version=" + version
+	}
+	s.URL = e.Local + escapePath(path) + "?" + query
+	return s, true, nil
+}
+
+// newVault is a vault that role assignments alone decide about.
+type newVault struct {
+	EnableRBACAuthorization bool `json:"enableRbacAuthorization"`
+}
 
 // Resolve turns what a person writes after a method into a URL of the platform: a path of
 // Resource Manager, Graph or the token service, "vault/NAME/…", one of our URLs, or the URL
