@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"sync"
 
@@ -12,19 +11,34 @@ import (
 // eventKey is the context key of the request's event.
 type eventKey struct{}
 
-// event is what is known of a request so far; the access line is made of it.
+// event is what is known of a request so far; the access line is made of it. It is also
+// the request's context, which saves one on every request.
 type event struct {
+	context.Context
+
 	requestID, correlationID string
 
-	mu    sync.Mutex // guards attrs
-	attrs []slog.Attr
+	mu    sync.Mutex // guards what follows
+	notes []note
+	few   [4]note // the first notes, without an allocation
 }
 
-// notes returns what Note added.
-func (e *event) notes() []slog.Attr {
+// note is a fact that Note added.
+type note struct{ key, value string }
+
+// Value implements context.Context.
+func (e *event) Value(key any) any {
+	if _, ok := key.(eventKey); ok {
+		return e
+	}
+	return e.Context.Value(key)
+}
+
+// noted returns what Note added.
+func (e *event) noted() []note {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.attrs
+	return e.notes
 }
 
 // RequestID returns the id that this server gave the request; "" outside of one.
@@ -52,16 +66,18 @@ func Note(ctx context.Context, key, value string) {
 	}
 	ev.mu.Lock()
 	defer ev.mu.Unlock()
-	ev.attrs = append(ev.attrs, slog.String(key, clip(value)))
+	if ev.notes == nil {
+		ev.notes = ev.few[:0]
+	}
+	ev.notes = append(ev.notes, note{key, clip(value)})
 }
 
 // inboundID returns the correlation GUID that a client sent, in any of the spellings of
 // Resource Manager, Key Vault and the sign-in service; "" if there is no valid one.
 func inboundID(r *http.Request) string {
-	for _, name := range []string{"X-Ms-Correlation-Request-Id", "Client-Request-Id", "X-Ms-Client-Request-Id"} {
-		v := r.Header.Get(name)
-		if len(v) == 36 && uuid.Validate(v) == nil {
-			return v
+	for _, name := range [...]string{"X-Ms-Correlation-Request-Id", "Client-Request-Id", "X-Ms-Client-Request-Id"} {
+		if v := r.Header[name]; len(v) > 0 && len(v[0]) == 36 && uuid.Validate(v[0]) == nil {
+			return v[0]
 		}
 	}
 	return ""

@@ -4,7 +4,6 @@
 package httpd
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,20 +35,28 @@ type Config struct {
 	WriteError func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// Wrap turns h into an http.Handler with everything this package provides.
+// serving is what Wrap keeps of one request, in one allocation.
+type serving struct {
+	event    event
+	recorder recorder
+}
+
+// Wrap turns h into an http.Handler with everything this package provides. Where the
+// handler of Log is an AccessLog, it gets the access lines.
 func Wrap(c Config, h Handler) http.Handler {
+	lines, _ := c.Log.Handler().(*AccessLog)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := c.Now()
-		ev := &event{requestID: c.NewID()}
+		s := &serving{event: event{Context: r.Context(), requestID: c.NewID()}, recorder: recorder{ResponseWriter: w}}
+		ev, rec := &s.event, &s.recorder
 		ev.correlationID = inboundID(r)
 		if ev.correlationID == "" {
 			ev.correlationID = ev.requestID
 		}
-		r = r.WithContext(context.WithValue(r.Context(), eventKey{}, ev))
-		if c.MaxBody > 0 && r.Body != nil {
+		r = r.WithContext(ev)
+		if c.MaxBody > 0 && r.Body != nil && r.Body != http.NoBody {
 			r.Body = http.MaxBytesReader(w, r.Body, c.MaxBody)
 		}
-		rec := &recorder{ResponseWriter: w}
 		err := contained(h, rec, r)
 		if err != nil && rec.status == 0 {
 			c.WriteError(rec, r, err)
@@ -57,7 +64,20 @@ func Wrap(c Config, h Handler) http.Handler {
 		if rec.status == 0 {
 			rec.WriteHeader(http.StatusOK)
 		}
-		logEvent(c, r, ev, rec, err, c.Now().Sub(began))
+		level := levelOf(rec.status)
+		if !c.Log.Enabled(ev, level) {
+			return
+		}
+		now := c.Now()
+		a := access{
+			level: level, room: c.Room, method: r.Method, host: r.Host, path: r.URL.Path,
+			status: rec.status, bytes: rec.bytes, took: now.Sub(began), at: now, ev: ev, err: err,
+		}
+		if lines != nil {
+			lines.write(&a)
+		} else {
+			a.log(c.Log)
+		}
 	})
 }
 
@@ -75,27 +95,31 @@ func contained(h Handler, w http.ResponseWriter, r *http.Request) (err error) {
 	return h(w, r)
 }
 
-// logEvent writes the access event: info when served, warn when refused, error when it is our fault.
-func logEvent(c Config, r *http.Request, ev *event, rec *recorder, err error, took time.Duration) {
-	level := slog.LevelInfo
+// levelOf is info for what was served, warn for what was refused, error for our own faults.
+func levelOf(status int) slog.Level {
 	switch {
-	case rec.status >= 500:
-		level = slog.LevelError
-	case rec.status >= 400:
-		level = slog.LevelWarn
+	case status >= 500:
+		return slog.LevelError
+	case status >= 400:
+		return slog.LevelWarn
 	}
-	if !c.Log.Enabled(r.Context(), level) {
-		return
+	return slog.LevelInfo
+}
+
+// log writes a to a logger.
+func (a *access) log(log *slog.Logger) {
+	attrs := []slog.Attr{
+		slog.String("room", a.room), slog.String("method", a.method), slog.String("host", clip(a.host)),
+		slog.String("path", clip(a.path)), slog.Int("status", a.status), slog.Int64("bytes", a.bytes),
+		slog.Int64("took_us", a.took.Microseconds()), slog.String("request_id", a.ev.requestID), slog.String("correlation_id", a.ev.correlationID),
 	}
-	attrs := append([]slog.Attr{
-		slog.String("room", c.Room), slog.String("method", r.Method), slog.String("host", clip(r.Host)),
-		slog.String("path", clip(r.URL.Path)), slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes),
-		slog.Int64("took_us", took.Microseconds()), slog.String("request_id", ev.requestID), slog.String("correlation_id", ev.correlationID),
-	}, ev.notes()...)
-	if err != nil {
-		attrs = append(attrs, slog.String("err", clip(err.Error())))
+	for _, n := range a.ev.noted() {
+		attrs = append(attrs, slog.String(n.key, n.value))
 	}
-	c.Log.LogAttrs(r.Context(), level, "request", attrs...)
+	if a.err != nil {
+		attrs = append(attrs, slog.String("err", clip(a.err.Error())))
+	}
+	log.LogAttrs(a.ev, a.level, "request", attrs...)
 }
 
 // clip caps caller-chosen text at 1 KiB, stacks included (S-66).
