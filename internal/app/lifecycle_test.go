@@ -467,3 +467,21 @@ func TestRefusedFirstStartLeavesNothing(t *testing.T) {
 		t.Errorf("the data directory is left: %v", err)
 	}
 }
+
+// Two servers on one database are one installation, each with its own administrator's secret.
+func TestReplicasShareTheInstallationAndNotTheSecret(t *testing.T) {
+	one := onPostgres(t, testConfig(t))
+	two := one
+	two.Data = filepath.Join(t.TempDir(), "data")
+	first := start(t, one)
+	second := start(t, two)
+	a, b := first.identity(t), second.identity(t) // each signs in with its own secret
+	if a["secret"] == b["secret"] {
+		t.Error("the replicas have one secret")
+	}
+	delete(a, "secret")
+	delete(b, "secret")
+	if !maps.Equal(a, b) {
+		t.Errorf("one %v\ntwo %v", a, b)
+	}
+}
