@@ -1,9 +1,13 @@
 package store
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"sync"
 
@@ -26,17 +30,18 @@ type engine struct {
 	viewLevel sql.IsolationLevel
 	rebind    func(query string) string
 	classify  func(err error) error
+	damage    func(err error) damage
 }
 
 // The two engines.
 var (
 	sqliteEngine = engine{
-		name: "SQLite", dialect: goose.DialectSQLite3, rebind: numbered(), classify: classifySQLite,
+		name: "SQLite", dialect: goose.DialectSQLite3, rebind: numbered(), classify: classifySQLite, damage: damageSQLite,
 	}
 	postgresEngine = engine{
 		name: "PostgreSQL", dialect: goose.DialectPostgres, viewLevel: sql.LevelRepeatableRead,
 		lock:   "SELECT pg_advisory_xact_lock(7310593858020254331)",
-		rebind: func(query string) string { return query }, classify: classifyPostgres,
+		rebind: func(query string) string { return query }, classify: classifyPostgres, damage: damagePostgres,
 	}
 )
 
@@ -77,15 +82,28 @@ func classifySQLite(err error) error {
 func classifyPostgres(err error) error {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		return err
+		return classifyConnection(err)
 	}
 	switch {
 	case e.Code == "23505":
 		return fmt.Errorf("%w: %w", ErrExists, err)
-	case strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "57"), strings.HasPrefix(e.Code, "25006"):
+	case strings.HasPrefix(e.Code, "53"), strings.HasPrefix(e.Code, "57"), strings.HasPrefix(e.Code, "58"), e.Code == "25006":
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	case strings.HasPrefix(e.Code, "XX"):
+	case e.Code == "XX001", e.Code == "XX002":
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
+}
+
+// classifyConnection tells a connection that broke from a row that does not scan.
+func classifyConnection(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	_, network := errors.AsType[net.Error](err)
+	if network || pgconn.SafeToRetry(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrTxDone) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err
 }

@@ -10,6 +10,9 @@ import (
 // half of what L-3 allows a decision to be old.
 const pollInterval = 250 * time.Millisecond
 
+// pollTimeout bounds one look at the feed.
+const pollTimeout = 2 * time.Second
+
 // change is one row of the feed: something of a topic, named by key, is not what it was.
 type change struct{ topic, key string }
 
@@ -28,15 +31,21 @@ func (db *DB) Subscribe(topic string, fn func(keys []string)) {
 	db.subscribers[topic] = append(db.subscribers[topic], fn)
 }
 
-// Run follows the changes of other processes until ctx ends. A failed look is tried again at
-// .
+// Run follows the changes of other processes until ctx ends. A failed look is repeated at
+// the next tick; when none succeeds for Config.FeedLimit, Fresh fails until one does.
 func (db *DB) Run(ctx context.Context) error {
+	lost := time.AfterFunc(db.feedLimit, func() { db.lost.Store(true) })
+	defer lost.Stop()
 	for tick := time.Tick(pollInterval); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick:
-			_ = db.poll(ctx) // the next tick looks again
+			if db.poll(ctx) == nil {
+				lost.Reset(db.feedLimit)
+				db.lost.Store(false)
+			}
+			db.recover(ctx)
 		}
 	}
 }
@@ -51,7 +60,7 @@ func (tx *Tx) appendFeed(ctx context.Context) error {
 	if _, err := tx.Get(ctx, "SELECT COALESCE(MAX(seq), 0) FROM feed", nil, &last); err != nil {
 		return fmt.Errorf("read the end of the change feed: %w", err)
 	}
-	at := tx.now().Unix()
+	at := tx.db.now().Unix()
 	for _, c := range tx.changes {
 		last++
 		if _, err := tx.Exec(ctx, "INSERT INTO feed (seq, topic, key, at) VALUES ($1, $2, $3, $4)", last, c.topic, c.key, at); err != nil {
@@ -88,6 +97,11 @@ func (db *DB) deliverOwn(tx *Tx) {
 
 // poll delivers the rows behind the last known one.
 func (db *DB) poll(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	if err := Failpoint(BeforeFeed); err != nil {
+		return err
+	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	from := db.last.Load()

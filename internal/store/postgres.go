@@ -28,15 +28,16 @@ func openPostgres(ctx context.Context, dsn string) (write, read *sql.DB, err err
 	db := stdlib.OpenDB(*conf)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
-	var commit, fsync string
-	err = db.QueryRowContext(ctx, "SELECT current_setting('synchronous_commit'), current_setting('fsync')").Scan(&commit, &fsync)
+	var commit, fsync, pages string
+	err = db.QueryRowContext(ctx, `SELECT current_setting('synchronous_commit'), current_setting('fsync'),
+		current_setting('full_page_writes')`).Scan(&commit, &fsync, &pages)
 	if err != nil {
 		_ = db.Close()
 		return nil, nil, unavailable("connect to PostgreSQL", err)
 	}
-	if commit == "off" || fsync == "off" {
+	if commit != "on" && commit != "remote_apply" || fsync != "on" || pages != "on" {
 		_ = db.Close()
-		return nil, nil, fmt.Errorf("%w: synchronous_commit is %s, fsync is %s", ErrUnsafe, commit, fsync)
+		return nil, nil, ErrUnsafe.With("PostgreSQL may lose commits: synchronous_commit is %s (on or remote_apply is needed), fsync is %s and full_page_writes is %s (both on)", commit, fsync, pages)
 	}
 	return db, db, nil
 }

@@ -7,8 +7,10 @@
 // so a transaction that reads and then writes needs no retry and no isolation level above
 // the default, and the suite expects the same of both.
 //
-// What it refuses: a database of a newer release, a damaged one, SQLite settings that do
-// not read back as asked. It never re-creates a store that exists but does not open.
+// What it refuses: a database of a newer release, a damaged one, settings that do not read
+// back as asked, writes after an I/O error (R-6, see Health). It never re-creates a
+// store that exists but does not open. Builds with the tag failpoints can be made to fail
+// at named places (see Failpoint); others hold nothing of that.
 package store
 
 import (
@@ -43,6 +45,9 @@ type Config struct {
 	PostgresDSN string
 	// Now is the clock of the change feed (UTC).
 	Now func() time.Time
+	// FeedLimit is how long the change feed may be unreadable before Fresh fails: 0 means
+	// 5 s, at most 60 s (L-3).
+	FeedLimit time.Duration
 }
 
 // DB is an open, migrated store. It is safe for concurrent use.
@@ -52,6 +57,10 @@ type DB struct {
 	read   *sql.DB
 	now    func() time.Time
 	last   atomic.Int64 // highest feed sequence delivered to subscribers
+
+	feedLimit time.Duration
+	lost      atomic.Bool          // the feed has not been read for feedLimit
+	stopped   atomic.Pointer[stop] // why no writes are taken; nil while they are
 
 	mu          sync.Mutex // guards subscribers, and orders deliveries
 	subscribers map[string][]func(keys []string)
@@ -66,7 +75,13 @@ func New(ctx context.Context, c Config) (*DB, error) {
 	if c.Now == nil {
 		return nil, errors.New("store: Now is not set")
 	}
-	db := &DB{now: c.Now, subscribers: map[string][]func([]string){}}
+	if c.FeedLimit == 0 {
+		c.FeedLimit = defaultFeedLimit
+	}
+	if c.FeedLimit < 0 || c.FeedLimit > maxFeedLimit {
+		return nil, errors.New("store: FeedLimit is not between 0 and 60 s")
+	}
+	db := &DB{now: c.Now, feedLimit: c.FeedLimit, subscribers: map[string][]func([]string){}}
 	var err error
 	if c.SQLitePath != "" {
 		db.engine = sqliteEngine
@@ -101,36 +116,57 @@ func (db *DB) Engine() string { return db.engine.name }
 
 // View runs fn in a read-only transaction that sees one consistent state.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
-	tx, err := db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: db.engine.viewLevel})
+	sqlTx, err := db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: db.engine.viewLevel})
 	if err != nil {
 		return unavailable("begin to read", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // a read-only transaction has nothing to lose
-	return fn(&Tx{sql: tx, engine: db.engine})
+	defer sqlTx.Rollback() //nolint:errcheck // a read-only transaction has nothing to lose
+	return fn(&Tx{sql: sqlTx, db: db})
 }
 
 // Update runs fn in a transaction that no other writer overlaps, commits it durably and
 // then tells subscribers what changed, before it returns. If fn fails nothing is written.
+// Errors: ErrUnavailable, also for every write after an I/O error (see Health).
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	if s := db.stopped.Load(); s != nil {
+		return s.err
+	}
+	return db.update(ctx, fn)
+}
+
+// update is Update whatever happened before.
+func (db *DB) update(ctx context.Context, fn func(*Tx) error) error {
+	if err := Failpoint(BeforeBegin); err != nil {
+		return db.writeFailed("begin to write", err)
+	}
 	sqlTx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
-		return unavailable("begin to write", err)
+		return db.writeFailed("begin to write", err)
 	}
 	defer sqlTx.Rollback() //nolint:errcheck // after Commit this does nothing
 	if db.engine.lock != "" {
 		if _, err := sqlTx.ExecContext(ctx, db.engine.lock); err != nil {
-			return unavailable("wait for other writers", err)
+			return db.writeFailed("wait for other writers", err)
 		}
 	}
-	tx := &Tx{sql: sqlTx, engine: db.engine, now: db.now}
+	if err := Failpoint(AfterBegin); err != nil {
+		return db.writeFailed("begin to write", err)
+	}
+	tx := &Tx{sql: sqlTx, db: db, writes: true}
 	if err := fn(tx); err != nil {
 		return err
 	}
 	if err := tx.appendFeed(ctx); err != nil {
 		return err
 	}
+	if err := Failpoint(BeforeCommit); err != nil {
+		return db.writeFailed("commit", err)
+	}
 	if err := sqlTx.Commit(); err != nil {
-		return unavailable("commit", err)
+		return db.writeFailed("commit", err)
+	}
+	if err := Failpoint(AfterCommit); err != nil {
+		return db.writeFailed("answer", err)
 	}
 	db.deliverOwn(tx)
 	return nil
@@ -148,30 +184,30 @@ func unavailable(doing string, err error) error {
 // that received it.
 type Tx struct {
 	sql     *sql.Tx
-	engine  engine
-	now     func() time.Time
+	db      *DB
+	writes  bool
 	changes []change
 	last    int64
 }
 
 // Exec runs a statement that returns no rows and reports how many it touched.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := tx.sql.ExecContext(ctx, tx.engine.rebind(query), args...)
+	res, err := tx.sql.ExecContext(ctx, tx.db.engine.rebind(query), args...)
 	if err != nil {
-		return 0, tx.engine.classify(err)
+		return 0, tx.failed(err)
 	}
 	n, err := res.RowsAffected()
 	if err != nil {
-		return 0, tx.engine.classify(err)
+		return 0, tx.failed(err)
 	}
 	return n, nil
 }
 
 // Query runs a statement that returns rows and calls scan for each of them.
 func (tx *Tx) Query(ctx context.Context, scan func(Row) error, query string, args ...any) error {
-	rows, err := tx.sql.QueryContext(ctx, tx.engine.rebind(query), args...)
+	rows, err := tx.sql.QueryContext(ctx, tx.db.engine.rebind(query), args...)
 	if err != nil {
-		return tx.engine.classify(err)
+		return tx.failed(err)
 	}
 	defer rows.Close() //nolint:errcheck // rows.Err below reports what matters
 	for rows.Next() {
@@ -180,9 +216,16 @@ func (tx *Tx) Query(ctx context.Context, scan func(Row) error, query string, arg
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return tx.engine.classify(err)
+		return tx.failed(err)
 	}
 	return nil
+}
+
+// failed gives an error of the engine the failure that callers match, and ends writing if
+// it is one after which nothing may be written.
+func (tx *Tx) failed(err error) error {
+	tx.db.notice(err, tx.writes)
+	return tx.db.engine.classify(err)
 }
 
 // Row is a result row to be scanned.
@@ -190,12 +233,12 @@ type Row interface{ Scan(dest ...any) error }
 
 // Get reads one row into dest and reports whether there was one.
 func (tx *Tx) Get(ctx context.Context, query string, args []any, dest ...any) (bool, error) {
-	err := tx.sql.QueryRowContext(ctx, tx.engine.rebind(query), args...).Scan(dest...)
+	err := tx.sql.QueryRowContext(ctx, tx.db.engine.rebind(query), args...).Scan(dest...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
-		return false, tx.engine.classify(err)
+		return false, tx.failed(err)
 	}
 	return true, nil
 }
