@@ -177,6 +177,9 @@ func (k *Keyring) prepare(ctx context.Context) error {
 		if err := k.insert(ctx, tx, f, from); err != nil {
 			return err
 		}
+		if err := store.Failpoint(store.MidRotation); err != nil {
+			return err
+		}
 		return k.record(ctx, tx, audit.Activity, "keyring.prepare", f.kid, "")
 	})
 	if err != nil && !errors.Is(err, errSettled) {
