@@ -28,7 +28,7 @@ func TestAnInstallationOpensBesideItsRunningServerAndWithoutIt(t *testing.T) {
 				t.Fatalf("stopped %v: %v", stopped, err)
 			}
 			keys, err := o.Keys(t.Context())
-			if err != nil || len(keys.Published()) != 1 {
+			if err != nil || len(keys.Published()) == 0 { // the next key may be announced already
 				t.Errorf("stopped %v: keys %v", stopped, err)
 			}
 			ctx := o.As(t.Context(), "sealring keys list")
