@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,6 +67,11 @@ func (f *upFlags) load(cmd *cobra.Command) (config.Config, error) {
 	return c, nil
 }
 
+// gcPercent lets garbage grow to four times what is live, a few MB, before it is
+// collected: under load the collector would otherwise run thirty times a second
+// (docs/performance.md). GOGC overrides it.
+const gcPercent = 400
+
 // newUpCommand runs the whole platform in one process.
 func newUpCommand() *cobra.Command {
 	var f upFlags
@@ -85,7 +91,16 @@ func newUpCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), ac, func(s *app.Server) { printReady(cmd.OutOrStdout(), s) })
+			if c.Log.Format != "text" {
+				ac.AccessLog = os.Stderr
+			}
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(gcPercent)
+			}
+			return serve(cmd.Context(), ac, func(s *app.Server) {
+				printReady(cmd.OutOrStdout(), s)
+				debug.FreeOSMemory() // what starting took
+			})
 		},
 	}
 	f.register(cmd)

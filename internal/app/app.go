@@ -35,8 +35,11 @@ type Config struct {
 	config.Config
 	Version string
 	Log     *slog.Logger
-	Now     func() time.Time
-	Rand    io.Reader
+	// AccessLog gets one JSON line per request, written beside the requests; nil sends
+	// them through Log, which also says whether there are any.
+	AccessLog io.Writer
+	Now       func() time.Time
+	Rand      io.Reader
 	// ConfigHome is where the key-encryption key is kept by default: $XDG_CONFIG_HOME.
 	ConfigHome string
 	// Hostname is this machine's name in process facts and the name of its audit chain.

@@ -60,9 +60,13 @@ func (s *Server) Run(ctx context.Context, ready func()) (err error) {
 
 // background are the loops that follow clocks and other replicas.
 func (s *Server) background() []func(context.Context) error {
-	return append([]func(context.Context) error{
+	all := append([]func(context.Context) error{
 		s.db.Run, s.sealer.Run, s.keys.Run, s.identities.Run, s.vaults.Run, s.workloads.Run,
 	}, s.rooms.run...)
+	if s.access != nil {
+		all = append(all, s.access.Run)
+	}
+	return all
 }
 
 // stop makes the server unfindable, then drains it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/sealring/sealring/internal/config"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/fault"
+	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/keyring"
 	"github.com/sealring/sealring/internal/managedidentity"
@@ -55,6 +57,7 @@ type Server struct {
 	workloads  *workload.Registry
 	pages      *paging.Tokens
 	rooms      rooms
+	access     *httpd.AccessLog // nil: access lines go through the log
 }
 
 // New prepares a server: everything is bound, opened, wired and founded; Run serves. What
@@ -71,6 +74,13 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s := &Server{c: c, ids: id.NewSource(c.Rand)}
+	if c.AccessLog != nil {
+		s.access, err = httpd.NewAccessLog(httpd.AccessLogConfig{Handler: c.Log.Handler(), Out: c.AccessLog, Now: c.Now})
+		if err != nil {
+			return nil, err
+		}
+		s.c.Log = slog.New(s.access)
+	}
 	defer func() {
 		if err == nil {
 			return
@@ -184,7 +194,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 	if s.audit, err = audit.New(audit.Config{Store: s.db, Server: s.c.Hostname, Now: s.c.Now}); err != nil {
 		return err
 	}
-	s.keys, err = keyring.New(ctx, keyring.Config{Store: s.db, Sealer: s.sealer, Audit: s.audit, Log: s.c.Log, Now: s.c.Now, Rand: s.c.Rand})
+	s.keys, err = keyring.New(ctx, keyring.Config{Authority: s.in.url("login"), Store: s.db, Sealer: s.sealer, Audit: s.audit, Log: s.c.Log, Now: s.c.Now, Rand: s.c.Rand})
 	if err != nil {
 		return err
 	}
