@@ -31,6 +31,9 @@ type Resource struct {
 // slash and the letter case of scheme and host do not matter (DT-3.8 step 3); a suffix
 // "/.default" must have been removed. Errors: ErrAudienceUnknown.
 func (d *Directory) ResolveAudience(ctx context.Context, tenant id.Tenant, requested string) (Resource, error) {
+	if b, ok := d.names[requested]; ok { // canonical already, as nearly always
+		return resolved(b.appID, b.name, b.version, requested), nil
+	}
 	name := canonicalAudience(requested)
 	if name == "" {
 		return Resource{}, ErrAudienceUnknown.With("the resource is empty")
@@ -64,8 +67,10 @@ func resolved(app id.App, name string, version int, requested string) Resource {
 	if version == 2 {
 		r.Audience = string(app)
 	}
-	if a, err := id.ParseApp(requested); err == nil {
-		r.Audience = string(a)
+	if len(requested) == len(app) {
+		if a, err := id.ParseApp(requested); err == nil {
+			r.Audience = string(a)
+		}
 	}
 	return r
 }

@@ -216,7 +216,7 @@ func (g *Registry) nearest(chain []ref, now time.Time) (*Workload, error) {
 // still held by the same pinned processes, or by others that belong to the same workload.
 // Ask before anything secret is written (S-8). Errors: ErrUnknownCaller.
 func (g *Registry) Confirm(ctx context.Context, c Caller) error {
-	if c.Workload == nil || !c.Workload.aliveAt(g.now()) {
+	if c.Workload == nil || !g.alive(c.Workload) {
 		return ErrUnknownCaller
 	}
 	if c.peer == nil || c.Workload == g.fallback || c.evidence.alive() {
