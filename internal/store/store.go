@@ -62,6 +62,9 @@ type DB struct {
 	lost      atomic.Bool          // the feed has not been read for feedLimit
 	stopped   atomic.Pointer[stop] // why no writes are taken; nil while they are
 
+	turns   atomic.Int64 // writes that have begun
+	givenUp atomic.Int64 // writes that still wait and that nobody waits for
+
 	mu          sync.Mutex // guards subscribers, and orders deliveries
 	subscribers map[string][]func(keys []string)
 }
@@ -126,6 +129,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 
 // Update runs fn in a transaction that no other writer overlaps, commits it durably and
 // then tells subscribers what changed, before it returns. If fn fails nothing is written.
+// A store that does not let any write begin is given up on within 2 s.
 // Errors: ErrUnavailable, also for every write after an I/O error (see Health).
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	if s := db.stopped.Load(); s != nil {
@@ -139,16 +143,11 @@ func (db *DB) update(ctx context.Context, fn func(*Tx) error) error {
 	if err := Failpoint(BeforeBegin); err != nil {
 		return db.writeFailed("begin to write", err)
 	}
-	sqlTx, err := db.write.BeginTx(ctx, nil)
+	sqlTx, err := db.begin(ctx)
 	if err != nil {
-		return db.writeFailed("begin to write", err)
+		return err
 	}
 	defer sqlTx.Rollback() //nolint:errcheck // after Commit this does nothing
-	if db.engine.lock != "" {
-		if _, err := sqlTx.ExecContext(ctx, db.engine.lock); err != nil {
-			return db.writeFailed("wait for other writers", err)
-		}
-	}
 	if err := Failpoint(AfterBegin); err != nil {
 		return db.writeFailed("begin to write", err)
 	}
