@@ -24,7 +24,8 @@ type Offline struct {
 	Sealer *seal.Sealer
 	Audit  *audit.Log
 
-	c Config
+	c  Config
+	in installation
 }
 
 // OpenOffline opens the installation of c's data directory, or of its PostgreSQL. It makes
@@ -71,7 +72,6 @@ func checkInstalled(c Config) error {
 
 // open reads who the installation is and opens what is sealed.
 func (o *Offline) open(ctx context.Context) error {
-	var in installation
 	err := o.Store.View(ctx, func(tx *store.Tx) error {
 		values, err := readInstallation(ctx, tx)
 		if err != nil {
@@ -80,7 +80,7 @@ func (o *Offline) open(ctx context.Context) error {
 		if len(values) == 0 {
 			return ErrNoInstallation.With("no server was ever started on this store: start `sealring up` first")
 		}
-		in, err = parseInstallation(values)
+		o.in, err = parseInstallation(values)
 		return err
 	})
 	if err != nil {
@@ -93,13 +93,13 @@ func (o *Offline) open(ctx context.Context) error {
 	if !inUse {
 		return ErrNoInstallation.With("the first start of this installation was cut off: start `sealring up` again")
 	}
-	kek, _, err := o.c.loadKEK(ctx, o.Store, in.id)
+	kek, _, err := o.c.loadKEK(ctx, o.Store, o.in.id)
 	if err != nil {
 		return err
 	}
 	o.Sealer, err = seal.New(ctx, seal.Config{Store: o.Store, KEK: kek, Now: o.c.Now, Rand: o.c.Rand})
 	if err != nil {
-		return explainKEK(err, o.c.kekPlace(in.id))
+		return explainKEK(err, o.c.kekPlace(o.in.id))
 	}
 	o.Audit, err = audit.New(audit.Config{Store: o.Store, Server: o.c.Hostname, Now: o.c.Now})
 	return err
@@ -109,7 +109,7 @@ func (o *Offline) open(ctx context.Context) error {
 // Errors: keyring.ErrKeysLost.
 func (o *Offline) Keys(ctx context.Context) (*keyring.Keyring, error) {
 	return keyring.New(ctx, keyring.Config{
-		Store: o.Store, Sealer: o.Sealer, Audit: o.Audit, Log: o.c.Log, Now: o.c.Now, Rand: o.c.Rand,
+		Authority: o.in.url("login"), Store: o.Store, Sealer: o.Sealer, Audit: o.Audit, Log: o.c.Log, Now: o.c.Now, Rand: o.c.Rand,
 	})
 }
 

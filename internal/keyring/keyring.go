@@ -4,8 +4,10 @@
 // The life of a key follows from two instants in its row: published since it was created,
 // it signs from ActiveFrom until the next key does, and stays published 48 h longer. Every
 // replica computes the same from the same rows, and a crash between two steps has no
-// effect. Private keys are sealed. A store that was an issuer and whose keys are
-// gone or do not open is refused: nothing here silently becomes a new issuer.
+// effect. A hold stops the schedule for one key: it is neither succeeded nor removed
+// until it is released. Private keys are sealed. A store that was an issuer and whose
+// keys are gone or do not open, or that issued under another name, is refused: nothing here
+// silently becomes a new issuer.
 package keyring
 
 import (
@@ -13,7 +15,6 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -33,6 +34,14 @@ var (
 	ErrKeysLost = fault.New(fault.Precondition, "the signing keys of this store are missing or do not open")
 	// ErrUnknownKey is a key id that names no key.
 	ErrUnknownKey = fault.New(fault.NotFound, "no signing key has this id")
+	// ErrIssuerChanged is a store whose keys sign for another authority than the one asked for.
+	ErrIssuerChanged = fault.New(fault.Precondition, "the signing keys of this store belong to another issuer")
+	// ErrHeld is a change that the hold of a key forbids.
+	ErrHeld = fault.New(fault.Conflict, "the signing key is held")
+	// ErrCannotHold is a hold of a key that has not signed yet, or is gone.
+	ErrCannotHold = fault.New(fault.Conflict, "only a key that signs or retires can be held")
+	// ErrReason is a forced or irrevocable change without a reason for the record.
+	ErrReason = fault.New(fault.Invalid, "a reason is needed")
 	// ErrNoActive is a keyring without a key that may sign.
 	ErrNoActive = fault.New(fault.Unavailable, "no signing key is active")
 )
@@ -52,17 +61,23 @@ const (
 	Revoked  State = "revoked"  // the same, at once, by command
 )
 
-// The schedule (S/R 6.1, R-15). skew is how far the clocks of replicas may be apart: a
-// token of the next key is accepted that much before we would sign with it ourselves.
+// The schedule (S/R 6.1, R-15). A token of the next key is accepted for early before the
+// key signs here: the clock that signed may be 300 s ahead of ours, and ours may be set
+// back for as long as the token's own dates allow. A takeover by command happens handover
+// later, when every replica has heard of it.
 const (
 	activeFor    = 90 * 24 * time.Hour
 	publishAhead = 24 * time.Hour
 	publishAfter = 48 * time.Hour
-	skew         = 300 * time.Second
+	early        = 600 * time.Second
+	handover     = 2 * time.Second
 )
 
 // Config names what a Keyring needs; all fields.
 type Config struct {
+	// Authority is what the keys sign for, as in token.IssuerConfig. It never changes.
+	Authority string
+
 	Store  *store.DB
 	Sealer *seal.Sealer
 	Audit  *audit.Log
@@ -74,12 +89,13 @@ type Config struct {
 // Keyring is the set of signing keys, in memory, at most a second behind the store while
 // Run runs. It is safe for concurrent use.
 type Keyring struct {
-	db     *store.DB
-	sealer *seal.Sealer
-	audit  *audit.Log
-	log    *slog.Logger
-	now    func() time.Time
-	rand   io.Reader
+	authority string
+	db        *store.DB
+	sealer    *seal.Sealer
+	audit     *audit.Log
+	log       *slog.Logger
+	now       func() time.Time
+	rand      io.Reader
 
 	wake    chan struct{} // has a value when the store changed since the last load
 	loading sync.Mutex    // one load at a time, so that a later one wins
@@ -93,6 +109,11 @@ type Key struct {
 	Certificate []byte // DER, self-signed, for x5c
 	Created     time.Time
 	ActiveFrom  time.Time
+	ActiveUntil time.Time // when the next one takes over; zero if none will yet
+	Revoked     time.Time // zero if it was not
+	Reason      string    // of the revocation
+	HeldFrom    time.Time // zero if it is not held
+	HoldReason  string
 	State       State
 }
 
@@ -100,19 +121,18 @@ type Key struct {
 type held struct {
 	Key
 	private *rsa.PrivateKey // nil once removed or revoked
-	revoked bool
-	signed  bool      // false if it was revoked before its time came
-	until   time.Time // when the next one takes over; zero if none will yet
+	signed  bool            // false if it was revoked before its time came
+	waits   bool            // the one before is held: it does not sign, whatever ActiveFrom says
 }
 
 // New loads the keys, or makes the first one in a store that never was an issuer. Errors:
-// ErrKeysLost.
+// ErrKeysLost, ErrIssuerChanged.
 func New(ctx context.Context, c Config) (*Keyring, error) {
-	if c.Store == nil || c.Sealer == nil || c.Audit == nil || c.Log == nil || c.Now == nil || c.Rand == nil {
-		return nil, errors.New("keyring: Store, Sealer, Audit, Log, Now and Rand are needed")
+	if c.Authority == "" || c.Store == nil || c.Sealer == nil || c.Audit == nil || c.Log == nil || c.Now == nil || c.Rand == nil {
+		return nil, errors.New("keyring: Authority, Store, Sealer, Audit, Log, Now and Rand are needed")
 	}
 	k := &Keyring{
-		db: c.Store, sealer: c.Sealer, audit: c.Audit, log: c.Log, now: c.Now, rand: c.Rand,
+		authority: c.Authority, db: c.Store, sealer: c.Sealer, audit: c.Audit, log: c.Log, now: c.Now, rand: c.Rand,
 		wake: make(chan struct{}, 1),
 	}
 	c.Store.Subscribe(topic, func([]string) {
@@ -128,27 +148,40 @@ func New(ctx context.Context, c Config) (*Keyring, error) {
 		return nil, err
 	}
 	if _, _, err := k.Signer(); err != nil {
-		return nil, fmt.Errorf("no key may sign: %w", ErrKeysLost)
+		return nil, ErrKeysLost.With("this store was an issuer and none of its signing keys may sign: restore a backup; nothing is made in their place")
 	}
 	return k, nil
 }
 
 // Signer returns the active key. Errors: ErrNoActive.
 func (k *Keyring) Signer() (kid string, key crypto.Signer, err error) {
-	now := k.now()
-	for _, h := range slices.Backward(*k.keys.Load()) {
-		if h.stateAt(now) == Active && h.private != nil {
-			return h.ID, h.private, nil
-		}
+	if h := signing(*k.keys.Load(), k.now()); h != nil {
+		return h.ID, h.private, nil
 	}
 	return "", nil, ErrNoActive
+}
+
+// signing returns the key that signs at now; nil if there is none. Where the clock stands
+// before the first of them, it was set back, and the first signs all the same.
+func signing(keys []*held, now time.Time) *held {
+	for _, h := range slices.Backward(keys) {
+		if h.private != nil && h.stateAt(now) == Active {
+			return h
+		}
+	}
+	for _, h := range keys {
+		if h.private != nil && h.stateAt(now) == Prepared && !h.waits {
+			return h
+		}
+	}
+	return nil
 }
 
 // Key returns the public key under which tokens are accepted now: an active or retiring
 // one, or the next one shortly before it signs.
 func (k *Keyring) Key(kid string) (crypto.PublicKey, bool) {
-	now := k.now()
-	for _, h := range *k.keys.Load() {
+	now, keys := k.now(), *k.keys.Load()
+	for _, h := range keys {
 		if h.ID != kid {
 			continue
 		}
@@ -156,19 +189,22 @@ func (k *Keyring) Key(kid string) (crypto.PublicKey, bool) {
 		case Active, Retiring:
 			return h.Public, true
 		case Prepared:
-			return h.Public, !now.Before(h.ActiveFrom.Add(-skew))
+			return h.Public, !now.Before(h.ActiveFrom.Add(-early)) || h == signing(keys, now)
 		}
 	}
 	return nil, false
 }
 
+// Accepts reports whether tokens of a key are accepted now.
+func (k *Keyring) Accepts(kid string) bool {
+	_, ok := k.Key(kid)
+	return ok
+}
+
 // Published returns the keys of the key set: prepared, active and retiring.
 func (k *Keyring) Published() []Key {
-	now := k.now()
 	var out []Key
-	for _, h := range *k.keys.Load() {
-		key := h.Key
-		key.State = h.stateAt(now)
+	for _, key := range shown(*k.keys.Load(), k.now()) {
 		if key.State != Removed && key.State != Revoked {
 			out = append(out, key)
 		}
@@ -182,26 +218,34 @@ func (k *Keyring) List(ctx context.Context) ([]Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := k.now()
+	return shown(keys, k.now()), nil
+}
+
+// shown is keys with their states at now.
+func shown(keys []*held, now time.Time) []Key {
 	out := make([]Key, 0, len(keys))
+	current := signing(keys, now)
 	for _, h := range keys {
 		key := h.Key
 		key.State = h.stateAt(now)
+		if h == current {
+			key.State = Active
+		}
 		out = append(out, key)
 	}
-	return out, nil
+	return out
 }
 
 // stateAt computes where in its life h is at t.
 func (h *held) stateAt(t time.Time) State {
 	switch {
-	case h.revoked:
+	case !h.Revoked.IsZero():
 		return Revoked
-	case t.Before(h.ActiveFrom):
+	case h.waits || t.Before(h.ActiveFrom):
 		return Prepared
-	case h.until.IsZero() || t.Before(h.until):
+	case h.ActiveUntil.IsZero() || t.Before(h.ActiveUntil):
 		return Active
-	case t.Before(h.until.Add(publishAfter)):
+	case !h.HeldFrom.IsZero() || t.Before(h.ActiveUntil.Add(publishAfter)):
 		return Retiring
 	}
 	return Removed

@@ -69,7 +69,7 @@ func (f *fixture) open(t *testing.T) (*keyring.Keyring, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return keyring.New(t.Context(), keyring.Config{Store: f.db, Sealer: s, Audit: f.audit, Log: slog.New(slog.DiscardHandler), Now: f.clock.now, Rand: rand.Reader})
+	return keyring.New(t.Context(), keyring.Config{Authority: authority, Store: f.db, Sealer: s, Audit: f.audit, Log: slog.New(slog.DiscardHandler), Now: f.clock.now, Rand: rand.Reader})
 }
 
 func (f *fixture) must(t *testing.T) *keyring.Keyring {
@@ -137,7 +137,7 @@ func mint(t *testing.T, f *fixture, k *keyring.Keyring) string {
 // check verifies a token against k.
 func check(t *testing.T, f *fixture, k *keyring.Keyring, text string) error {
 	t.Helper()
-	v, err := token.NewVerifier(token.VerifierConfig{Authority: authority, Keys: k, Now: f.clock.now})
+	v, err := token.NewVerifier(token.VerifierConfig{Authority: authority, Keys: k, Now: f.clock.now, Skew: token.MaxSkew})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,33 +249,39 @@ func TestPlannedRotation(t *testing.T) {
 	})
 }
 
-// rotation by command waits until the next key was published for 24 h.
+// rotation by command waits until the next key was published for 24 h, and a
+// takeover gives replicas two seconds to hear of it.
 func TestRotateByCommand(t *testing.T) {
 	f := newFixture(t, storetest.SQLite(t))
 	k := f.must(t)
 	first := signer(t, k)
-	at, err := k.Rotate(t.Context())
-	if err != nil || !at.Equal(f.clock.now().Add(day)) {
-		t.Fatalf("takes over at %v, %v", at, err)
+	to, err := k.Rotate(t.Context(), keyring.RotateOptions{})
+	if err != nil || !to.From.Equal(f.clock.now().Add(day)) || to.ID == first {
+		t.Fatalf("takes over at %v, %v", to, err)
 	}
 	if signer(t, k) != first {
 		t.Error("an unpublished key signs")
 	}
-	if again, err := k.Rotate(t.Context()); err != nil || !again.Equal(at) {
+	if again, err := k.Rotate(t.Context(), keyring.RotateOptions{}); err != nil || again != to {
 		t.Errorf("asked again: %v, %v", again, err)
 	}
 	f.clock.add(day)
 	second := signer(t, k)
-	if second == first {
+	if second != to.ID {
 		t.Error("not rotated")
 	}
 	maintain(t, k)
 	f.clock.add(2 * day)
-	if at, err = k.Rotate(t.Context()); err != nil || !at.Equal(f.clock.now()) {
-		t.Errorf("a key published long ago takes over at %v, %v", at, err)
+	if to, err = k.Rotate(t.Context(), keyring.RotateOptions{}); err != nil || !to.From.Equal(f.clock.now().Add(2*time.Second)) {
+		t.Errorf("a key published long ago takes over at %v, %v", to, err)
 	}
-	if signer(t, k) == second {
+	f.clock.add(2 * time.Second)
+	if signer(t, k) != to.ID {
 		t.Error("not rotated at once")
+	}
+	maintain(t, k)
+	if to, err = k.Rotate(t.Context(), keyring.RotateOptions{Now: true}); err != nil || !to.From.Equal(f.clock.now().Add(2*time.Second)) {
+		t.Errorf("a new key that shall sign now takes over at %v, %v", to, err)
 	}
 }
 
@@ -295,7 +301,7 @@ func TestRevoke(t *testing.T) {
 	if err := check(t, f, k, text); err != nil {
 		t.Fatal(err)
 	}
-	if err := k.Revoke(t.Context(), stolen, "laptop lost"); err != nil {
+	if err := k.Revoke(t.Context(), stolen, keyring.RevokeOptions{Reason: "laptop lost"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := check(t, f, k, text); !errors.Is(err, token.ErrUnknownKey) {
@@ -311,10 +317,10 @@ func TestRevoke(t *testing.T) {
 	if _, ok := k.Key(oldest); ok {
 		t.Error("a removed key came back")
 	}
-	if err := k.Revoke(t.Context(), stolen, "again"); !errors.Is(err, keyring.ErrUnknownKey) {
+	if err := k.Revoke(t.Context(), stolen, keyring.RevokeOptions{Reason: "again"}); !errors.Is(err, keyring.ErrUnknownKey) {
 		t.Errorf("revoked twice: %v", err)
 	}
-	if err := k.Revoke(t.Context(), "nonsense", "x"); !errors.Is(err, keyring.ErrUnknownKey) {
+	if err := k.Revoke(t.Context(), "nonsense", keyring.RevokeOptions{Reason: "x"}); !errors.Is(err, keyring.ErrUnknownKey) {
 		t.Errorf("unknown: %v", err)
 	}
 	if signer(t, f.must(t)) == stolen {
@@ -330,7 +336,7 @@ func TestRevokePrepared(t *testing.T) {
 	active := signer(t, k)
 	for id, s := range states(k) {
 		if s == keyring.Prepared {
-			if err := k.Revoke(t.Context(), id, "drill"); err != nil {
+			if err := k.Revoke(t.Context(), id, keyring.RevokeOptions{Reason: "drill"}); err != nil {
 				t.Fatal(err)
 			}
 		}

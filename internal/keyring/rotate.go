@@ -10,24 +10,35 @@ import (
 	"github.com/sealring/sealring/internal/store"
 )
 
-// every is how often the schedule is looked at.
-const every = time.Minute
+// every is how often the schedule is looked at, and again how soon a failed load of what
+// another replica changed is repeated: a revocation must be seen within a second.
+const (
+	every = time.Minute
+	again = 250 * time.Millisecond
+)
 
 // errSettled ends a transaction in which another replica was faster.
 var errSettled = errors.New("nothing is left to do")
 
 // begin makes the first key of an empty store, in one transaction with the mark that this
-// store is an issuer. With the mark and without keys it refuses.
+// store is an issuer. With the mark and without keys it refuses, and so it does where the
+// mark names another authority.
 func (k *Keyring) begin(ctx context.Context) error {
-	issuer, n, err := k.count(ctx)
+	m, err := k.mark(ctx)
 	if err != nil {
 		return err
 	}
-	if issuer && n == 0 {
-		return fmt.Errorf("the store was an issuer and has no signing keys: %w", ErrKeysLost)
-	}
-	if issuer || n > 0 {
+	switch {
+	case m.issuer && m.keys == 0:
+		return ErrKeysLost.With("this store was an issuer and its signing keys are gone: restore a backup; nothing is made in their place")
+	case m.issuer && m.authority == "":
+		return k.adopt(ctx)
+	case m.issuer && m.authority != k.authority:
+		return ErrIssuerChanged.With("the signing keys of this store sign for %s and not for %s: restore the installation they belong to, or use another data directory", m.authority, k.authority)
+	case m.issuer:
 		return nil
+	case m.keys > 0:
+		return ErrKeysLost.With("this store has signing keys and its mark as an issuer is gone: restore a backup; nothing is made in its place")
 	}
 	first, err := k.generate(ctx)
 	if err != nil {
@@ -41,13 +52,13 @@ func (k *Keyring) begin(ctx context.Context) error {
 		if marks > 0 {
 			return errSettled
 		}
-		if _, err := tx.Exec(ctx, "INSERT INTO signing_issuer (id, created_at) VALUES (1, $1)", first.created.Unix()); err != nil {
+		if _, err := tx.Exec(ctx, "INSERT INTO signing_issuer (id, created_at, authority) VALUES (1, $1, $2)", first.created.Unix(), k.authority); err != nil {
 			return fmt.Errorf("mark the store as an issuer: %w", err)
 		}
 		if err := k.insert(ctx, tx, first, first.created); err != nil {
 			return err
 		}
-		return k.record(ctx, tx, audit.Activity, "keyring.create", first.kid, "")
+		return k.record(ctx, tx, audit.Activity, "keyring.create", first.kid, nil)
 	})
 	if errors.Is(err, errSettled) {
 		return nil
@@ -55,29 +66,41 @@ func (k *Keyring) begin(ctx context.Context) error {
 	return err
 }
 
-// count reports whether the store was an issuer, and how many keys it has.
-func (k *Keyring) count(ctx context.Context) (issuer bool, keys int64, err error) {
+// mark is what the store says about itself as an issuer.
+type mark struct {
+	issuer    bool
+	authority string
+	keys      int64
+}
+
+// mark reads it.
+func (k *Keyring) mark(ctx context.Context) (m mark, err error) {
 	err = k.db.View(ctx, func(tx *store.Tx) error {
-		var marks int64
-		if _, err := tx.Get(ctx, "SELECT COUNT(id) FROM signing_issuer", nil, &marks); err != nil {
+		var err error
+		if m.issuer, err = tx.Get(ctx, "SELECT authority FROM signing_issuer", nil, &m.authority); err != nil {
 			return fmt.Errorf("read issuer mark: %w", err)
 		}
-		issuer = marks > 0
-		if _, err := tx.Get(ctx, "SELECT COUNT(kid) FROM signing_keys", nil, &keys); err != nil {
+		if _, err := tx.Get(ctx, "SELECT COUNT(kid) FROM signing_keys", nil, &m.keys); err != nil {
 			return fmt.Errorf("count signing keys: %w", err)
 		}
 		return nil
 	})
-	return issuer, keys, err
+	return m, err
+}
+
+// adopt writes the authority into a mark of a release that did not.
+func (k *Keyring) adopt(ctx context.Context) error {
+	return k.db.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(ctx, "UPDATE signing_issuer SET authority = $1 WHERE authority = ''", k.authority); err != nil {
+			return fmt.Errorf("name the authority of the signing keys: %w", err)
+		}
+		return nil
+	})
 }
 
 // record appends what happened to a key to the audit log, in the same transaction.
-func (k *Keyring) record(ctx context.Context, tx *store.Tx, kind audit.Kind, operation, kid, reason string) error {
-	e := audit.Event{Kind: kind, Operation: operation, Target: kid, Outcome: audit.Succeeded}
-	if reason != "" {
-		e.Details = map[string]string{"reason": reason}
-	}
-	return k.audit.Record(ctx, tx, e)
+func (k *Keyring) record(ctx context.Context, tx *store.Tx, kind audit.Kind, operation, kid string, details map[string]string) error {
+	return k.audit.Record(ctx, tx, audit.Event{Kind: kind, Operation: operation, Target: kid, Outcome: audit.Succeeded, Details: details})
 }
 
 // Run makes the next key when it is due, follows other replicas and forgets removed private
@@ -105,16 +128,23 @@ func (k *Keyring) follow(ctx context.Context, tick <-chan time.Time) bool {
 			return true
 		case <-k.wake:
 			if err := k.load(ctx); err != nil && ctx.Err() == nil {
-				k.log.WarnContext(ctx, "signing keys cannot be reloaded; next attempt within a minute", "err", err)
-				select {
-				case <-ctx.Done():
+				k.log.WarnContext(ctx, "signing keys cannot be reloaded; the next attempt follows", "err", err)
+				if !pause(ctx, again) {
 					return false
-				case <-tick:
-					k.rouse()
-					return true
 				}
+				k.rouse()
 			}
 		}
+	}
+}
+
+// pause waits for d; false when ctx ends.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
@@ -167,7 +197,7 @@ func (k *Keyring) prepare(ctx context.Context) error {
 	err = k.db.Update(ctx, func(tx *store.Tx) error {
 		var prepared int64
 		_, err := tx.Get(ctx, "SELECT COUNT(kid) FROM signing_keys WHERE active_from > $1 AND revoked_at = 0",
-			[]any{k.now().Unix()}, &prepared)
+			[]any{max(k.now().Unix(), latest(active))}, &prepared)
 		if err != nil {
 			return fmt.Errorf("look for a prepared key: %w", err)
 		}
@@ -180,7 +210,7 @@ func (k *Keyring) prepare(ctx context.Context) error {
 		if err := store.Failpoint(store.MidRotation); err != nil {
 			return err
 		}
-		return k.record(ctx, tx, audit.Activity, "keyring.prepare", f.kid, "")
+		return k.record(ctx, tx, audit.Activity, "keyring.prepare", f.kid, nil)
 	})
 	if err != nil && !errors.Is(err, errSettled) {
 		return err
@@ -188,20 +218,24 @@ func (k *Keyring) prepare(ctx context.Context) error {
 	return k.load(ctx)
 }
 
+// latest is when h began to sign, which lies ahead where the clock was set back.
+func latest(h *held) int64 {
+	if h == nil {
+		return 0
+	}
+	return h.ActiveFrom.Unix()
+}
+
 // ends returns the active key and the prepared one; nil where there is none.
 func (k *Keyring) ends(keys []*held) (active, next *held) {
 	now := k.now()
+	active = signing(keys, now)
 	for _, h := range keys {
-		switch h.stateAt(now) {
-		case Active:
-			active = h
-		case Prepared:
-			if next == nil {
-				next = h
-			}
+		if h != active && h.stateAt(now) == Prepared {
+			return active, h
 		}
 	}
-	return active, next
+	return active, nil
 }
 
 // forget deletes the private halves of keys that are removed or revoked.
@@ -219,94 +253,11 @@ func (k *Keyring) forget(ctx context.Context) error {
 				return fmt.Errorf("delete private key: %w", err)
 			}
 			tx.Changed(topic, h.ID)
-			return k.record(ctx, tx, audit.Activity, "keyring.remove", h.ID, "")
+			return k.record(ctx, tx, audit.Activity, "keyring.remove", h.ID, nil)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// Rotate has the next key take over as soon as it has been published for 24 h, and returns
-// when that is (UTC). A key that verifiers may not have seen yet never signs; the way
-// around that is Revoke.
-func (k *Keyring) Rotate(ctx context.Context) (time.Time, error) {
-	if err := k.prepare(ctx); err != nil {
-		return time.Time{}, err
-	}
-	keys, err := k.read(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
-	_, next := k.ends(keys)
-	if next == nil {
-		return time.Time{}, ErrNoActive
-	}
-	from := k.now().UTC().Truncate(time.Second)
-	if ready := next.Created.Add(publishAhead); ready.After(from) {
-		from = ready
-	}
-	if !from.Before(next.ActiveFrom) {
-		return next.ActiveFrom, nil
-	}
-	err = k.db.Update(ctx, func(tx *store.Tx) error {
-		if err := k.advance(ctx, tx, next.ID, from); err != nil {
-			return err
-		}
-		return k.record(ctx, tx, audit.Activity, "keyring.rotate", next.ID, "")
-	})
-	if err != nil {
-		return time.Time{}, err
-	}
-	return from, k.load(ctx)
-}
-
-// advance has a key sign from an earlier time on.
-func (k *Keyring) advance(ctx context.Context, tx *store.Tx, kid string, from time.Time) error {
-	_, err := tx.Exec(ctx, "UPDATE signing_keys SET active_from = $1 WHERE kid = $2 AND active_from > $1 AND revoked_at = 0", from.Unix(), kid)
-	if err != nil {
-		return fmt.Errorf("advance signing key: %w", err)
-	}
-	tx.Changed(topic, kid)
-	return nil
-}
-
-// Revoke withdraws a key at once: it signs nothing, its tokens are refused, the key set
-// drops it. If it was active the next one takes over now. The reason is kept.
-// Errors: ErrUnknownKey.
-func (k *Keyring) Revoke(ctx context.Context, kid, reason string) error {
-	if err := k.prepare(ctx); err != nil {
-		return err
-	}
-	keys, err := k.read(ctx)
-	if err != nil {
-		return err
-	}
-	active, next := k.ends(keys)
-	now := k.now().UTC().Truncate(time.Second)
-	err = k.db.Update(ctx, func(tx *store.Tx) error {
-		n, err := tx.Exec(ctx, "UPDATE signing_keys SET revoked_at = $1, reason = $2, sealed = $3 WHERE kid = $4 AND revoked_at = 0",
-			now.Unix(), reason, []byte{}, kid)
-		if err != nil {
-			return fmt.Errorf("revoke signing key: %w", err)
-		}
-		if n == 0 {
-			return ErrUnknownKey.With("no signing key in use has the id %q", kid)
-		}
-		tx.Changed(topic, kid)
-		if active != nil && active.ID == kid && next != nil {
-			if err := k.advance(ctx, tx, next.ID, now); err != nil {
-				return err
-			}
-		}
-		return k.record(ctx, tx, audit.Security, "keyring.revoke", kid, reason)
-	})
-	if err != nil {
-		return err
-	}
-	if err := k.load(ctx); err != nil {
-		return err
-	}
-	return k.maintain(ctx)
 }

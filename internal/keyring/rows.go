@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/sealring/sealring/internal/seal"
@@ -88,15 +89,16 @@ func (k *Keyring) read(ctx context.Context) ([]*held, error) {
 	err := k.db.View(ctx, func(tx *store.Tx) error {
 		return tx.Query(ctx, func(r store.Row) error {
 			h, secret := &held{}, []byte(nil)
-			var created, activeFrom, revoked int64
-			if err := r.Scan(&h.ID, &h.Certificate, &secret, &created, &activeFrom, &revoked); err != nil {
+			var created, activeFrom, revoked, heldFrom int64
+			if err := r.Scan(&h.ID, &h.Certificate, &secret, &created, &activeFrom, &revoked, &h.Reason, &heldFrom, &h.HoldReason); err != nil {
 				return fmt.Errorf("scan signing key: %w", err)
 			}
-			h.Created, h.ActiveFrom = time.Unix(created, 0).UTC(), time.Unix(activeFrom, 0).UTC()
-			h.revoked, h.signed = revoked != 0, revoked == 0 || revoked >= activeFrom
+			h.Created, h.ActiveFrom, h.Revoked, h.HeldFrom = instant(created), instant(activeFrom), instant(revoked), instant(heldFrom)
+			h.signed = revoked == 0 || revoked >= activeFrom
 			keys, sealed = append(keys, h), append(sealed, secret)
 			return nil
-		}, "SELECT kid, certificate, sealed, created_at, active_from, revoked_at FROM signing_keys ORDER BY active_from, created_at, kid")
+		}, `SELECT kid, certificate, sealed, created_at, active_from, revoked_at, reason, held_from, hold_reason
+			FROM signing_keys ORDER BY active_from, created_at, kid`)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read signing keys: %w", err)
@@ -110,45 +112,64 @@ func (k *Keyring) read(ctx context.Context) ([]*held, error) {
 	return keys, nil
 }
 
+// instant is a column of seconds, of which 0 means never.
+func instant(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}
+
 // open checks the certificate of h and unseals its private key, if there is one still.
 // Errors: ErrKeysLost.
 func (k *Keyring) open(ctx context.Context, h *held, sealed []byte) error {
 	cert, err := x509.ParseCertificate(h.Certificate)
 	if err != nil || keyID(h.Certificate) != h.ID {
-		return fmt.Errorf("signing key %s has another certificate: %w", h.ID, ErrKeysLost)
+		return lost(h.ID, "has another certificate")
 	}
 	var ok bool
 	if h.Public, ok = cert.PublicKey.(*rsa.PublicKey); !ok {
-		return fmt.Errorf("signing key %s is not RSA: %w", h.ID, ErrKeysLost)
+		return lost(h.ID, "is not an RSA key")
 	}
 	if len(sealed) == 0 {
 		return nil
 	}
 	der, err := k.sealer.Open(ctx, purpose, h.ID, sealed)
 	if errors.Is(err, seal.ErrOpen) {
-		return fmt.Errorf("signing key %s: %w: %w", h.ID, ErrKeysLost, err)
+		return lost(h.ID, "does not open with the key-encryption key")
 	}
 	if err != nil {
 		return fmt.Errorf("signing key %s: %w", h.ID, err)
 	}
 	private, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
-		return fmt.Errorf("decode signing key %s: %w", h.ID, ErrKeysLost)
+		return lost(h.ID, "is no private key")
 	}
 	if h.private, ok = private.(*rsa.PrivateKey); !ok || !h.private.PublicKey.Equal(h.Public) {
-		return fmt.Errorf("signing key %s does not belong to its certificate: %w", h.ID, ErrKeysLost)
+		return lost(h.ID, "does not belong to its certificate")
 	}
 	return nil
 }
 
-// end notes when each key ends: where the next one begins. A key that was revoked before it
-// signed anything is no next one.
+// lost is a row that was damaged.
+func lost(kid, how string) error {
+	return ErrKeysLost.With("signing key %s %s: restore a backup; nothing is made in its place", kid, how)
+}
+
+// end notes when each key ends: where the next one begins, unless the key was held before
+// that. A key that was revoked before it signed anything is no next one.
 func end(keys []*held) {
-	var next time.Time
-	for i := len(keys) - 1; i >= 0; i-- {
-		keys[i].until = next
-		if keys[i].signed {
-			next = keys[i].ActiveFrom
+	var next *held
+	for _, h := range slices.Backward(keys) {
+		if next != nil {
+			if h.Revoked.IsZero() && !h.HeldFrom.IsZero() && next.ActiveFrom.After(h.HeldFrom) {
+				next.waits = true
+			} else {
+				h.ActiveUntil = next.ActiveFrom
+			}
+		}
+		if h.signed {
+			next = h
 		}
 	}
 }
