@@ -265,19 +265,22 @@ func readAssertion(payload []byte) (assertionClaims, error) {
 	return c, err
 }
 
-// inTime checks the instants of c.
+// inTime checks the instants of c. A refusal says by how much the clocks differ, in
+// seconds, as far as the assertion shows it.
 func (c *assertionClaims) inTime(want *Expect) error {
 	exp := time.Unix(c.exp, 0)
+	begins := time.Unix(max(c.nbf, c.iat), 0)
 	limit := want.Now.Add(want.Skew)
+	ahead := func(t time.Time) int64 { return t.Unix() - want.Now.Unix() }
 	switch {
 	case c.exp == 0:
 		return ErrClaim
 	case !want.Now.Before(exp.Add(want.Skew)):
-		return ErrExpired
+		return ErrExpired.With("the assertion expired %d s ago", -ahead(exp))
 	case exp.After(limit.Add(want.MaxAhead)):
-		return ErrTooLong
-	case time.Unix(c.nbf, 0).After(limit), time.Unix(c.iat, 0).After(limit):
-		return ErrNotYetValid
+		return ErrTooLong.With("the assertion expires in %d s, and at most %d s are accepted", ahead(exp), int64((want.MaxAhead+want.Skew)/time.Second))
+	case begins.After(limit):
+		return ErrNotYetValid.With("the assertion begins in %d s, and clocks may differ by %d s", ahead(begins), int64(want.Skew/time.Second))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/token"
@@ -140,7 +141,7 @@ func (m *Room) refuse(r *http.Request, q clientRequest, app id.App, sp directory
 		return err // ours; not a decision about the client
 	}
 	if f.code == 700024 {
-		f.about = m.now().UTC().Format(time.RFC3339)
+		f.about = m.now().UTC().Format(time.RFC3339) + "; " + fault.Message(err)
 	}
 	counted := m.countedAs(r.Context(), q, app)
 	if errors.Is(err, directory.ErrWrongSecret) || counted == "" || sp.ID == "" {
