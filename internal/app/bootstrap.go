@@ -103,15 +103,13 @@ func (s *Server) foundDirectory(ctx context.Context) error {
 	return err
 }
 
-// keepAdminSecret writes the administrator's secret where there is no file: at first start,
-// and again for whoever removed it. The secret that the file held ends with that, so
-// removing the file and starting again is rotation; other credentials, such as those of
-// replicas with their own data directories, stay. On loopback it works until it is rotated; where others
-// can reach the server it works for an hour and is for making a real credential (S-55).
+// keepAdminSecret writes the administrator's secret where there is none that fits: at first
+// start, for whoever removed the file, and when a server moves between loopback and other
+// addresses. The secret that the file held ends with that, so removing the file and starting
+// again is rotation; other credentials, such as those of replicas with their own data
+// directories, stay. On loopback it works until it is rotated; where others can reach the
+// server it works for an hour and is for making a real credential (S-55).
 func (s *Server) keepAdminSecret(ctx context.Context) error {
-	if _, err := os.Lstat(s.dir.file(adminSecretFile)); err == nil {
-		return nil
-	}
 	lifetime := directory.Unlimited
 	if address, err := netip.ParseAddr(s.c.Listen.Address); err != nil || !address.IsLoopback() {
 		lifetime = bootstrapLife
@@ -119,6 +117,9 @@ func (s *Server) keepAdminSecret(ctx context.Context) error {
 	old, err := os.ReadFile(s.dir.file(adminSecretIDFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("find the administrator's secret: %w", err)
+	}
+	if fits, err := s.adminSecretFits(ctx, string(old), lifetime); err != nil || fits {
+		return err
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		if len(old) > 0 {
@@ -140,4 +141,23 @@ func (s *Server) keepAdminSecret(ctx context.Context) error {
 		return fmt.Errorf("make the administrator's secret: %w", err)
 	}
 	return nil
+}
+
+// adminSecretFits reports whether the file holds a secret of this lifetime. One that somebody
+// put there, whose credential nobody named, fits; so does a bootstrap secret that has ended
+// where others can reach the server: only whoever removes the file gets another.
+func (s *Server) adminSecretFits(ctx context.Context, keyID string, lifetime time.Duration) (bool, error) {
+	if _, err := os.Lstat(s.dir.file(adminSecretFile)); err != nil {
+		return false, nil
+	}
+	secrets, _, err := s.directory.Credentials(ctx, s.in.tenant, s.in.adminApp)
+	if err != nil {
+		return false, fmt.Errorf("find the administrator's secret: %w", err)
+	}
+	for _, c := range secrets {
+		if c.KeyID == keyID {
+			return c.End.Sub(c.Start) == lifetime, nil
+		}
+	}
+	return true, nil
 }

@@ -27,6 +27,7 @@ import (
 
 	"github.com/sealring/sealring/internal/client"
 	"github.com/sealring/sealring/internal/config"
+	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/store"
 	"github.com/sealring/sealring/internal/store/storetest"
@@ -376,6 +377,40 @@ func TestRemovingTheAdminSecretRotatesIt(t *testing.T) {
 	}
 	if _, err := again.AdminToken(t.Context(), "https://management.azure.com"); err == nil || !strings.Contains(err.Error(), "7000215") {
 		t.Errorf("the old secret: %v", err)
+	}
+}
+
+// S-55: a secret without end is for loopback alone. A server that others can reach replaces it
+// by one of an hour, keeps that at its next start, and loses it again on loopback.
+func TestAdminSecretFitsWhoCanReachTheServer(t *testing.T) {
+	c := testConfig(t)
+	read := func(address string) (string, time.Duration) {
+		t.Helper()
+		c.Listen.Address = address
+		s := start(t, c)
+		text, err := os.ReadFile(s.Endpoints().AdminSecretFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.identity(t)
+		secrets, _, err := s.directory.Credentials(t.Context(), s.in.tenant, s.in.adminApp)
+		if err != nil || len(secrets) != 1 {
+			t.Fatalf("%s: %d secrets, %v", address, len(secrets), err)
+		}
+		if err := s.stop(); err != nil {
+			t.Fatal(err)
+		}
+		return string(text), secrets[0].End.Sub(secrets[0].Start)
+	}
+	atHome, long := read("127.0.0.1")
+	away, short := read("0.0.0.0")
+	stays, same := read("0.0.0.0")
+	back, longAgain := read("127.0.0.1")
+	if long != directory.Unlimited || short != time.Hour || same != short || longAgain != long {
+		t.Errorf("lifetimes %s, %s, %s, %s", long, short, same, longAgain)
+	}
+	if atHome == away || away != stays || back == away || back == atHome {
+		t.Errorf("secrets are kept or replaced wrongly")
 	}
 }
 
