@@ -162,7 +162,7 @@ func unreachable(ctx context.Context, where string, err error) error {
 	if inner, ok := errors.AsType[*url.Error](err); ok {
 		err = inner.Err
 	}
-	return ErrUnreachable.With("the platform at %s does not answer: %v", where, err)
+	return ErrUnreachable.With("the platform at %s does not answer: %v; see what `sealring up` says, or start it again", where, err)
 }
 
 // orText returns s, or fallback when s is empty.

@@ -104,7 +104,7 @@ type Azure struct {
 
 // Log says what is logged, to standard error.
 type Log struct {
-	// Level is debug, info, warn or error. Default "warn" for `up` on a terminal, else "info".
+	// Level is debug, info, warn or error. Default "info".
 	Level string `yaml:"level"`
 	// Format is text or json. Default "json".
 	Format string `yaml:"format"`

@@ -94,6 +94,21 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 	}
 }
 
+// D-8: what a preset means is in what is printed, and a single switch has the last word.
+func TestEffectiveSaysWhichSwitchesAreOn(t *testing.T) {
+	c, err := load(t, "azure: {preset: strict, throttle: false}", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := c.Effective()
+	if err != nil || !strings.Contains(text, "cache_24h: true") || !strings.Contains(text, "throttle: false") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if c.Azure.Cache24h != nil {
+		t.Error("printing a configuration changed it")
+	}
+}
+
 func TestEffectiveLoadsAgainAndMasksArguments(t *testing.T) {
 	c, err := load(t, "kek: {command: [fetch-key, --password, hunter2]}", nil)
 	if err != nil {

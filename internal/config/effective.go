@@ -7,7 +7,7 @@ import (
 )
 
 // Effective returns the configuration as YAML, for a person: what was asked, completed by
-// the defaults. It holds no secrets: those are named by file, and a command's arguments
+// the defaults and by what the preset means. It holds no secrets: those are named by file, and a command's arguments
 // beyond the program are masked.
 func (c Config) Effective() (string, error) {
 	if len(c.KEK.Command) > 1 {
@@ -15,6 +15,11 @@ func (c Config) Effective() (string, error) {
 	}
 	if c.Store.Postgres.DSNFile == "" {
 		c.Store.SQLite.Path = c.SQLitePath()
+	}
+	a := &c.Azure
+	for _, choice := range []**bool{&a.Cache24h, &a.Throttle, &a.StrictAPIVersions, &a.StrictVaultAudience} {
+		on := a.On(*choice)
+		*choice = &on
 	}
 	out, err := yaml.MarshalWithOptions(c, yaml.IndentSequence(true))
 	if err != nil {
