@@ -15,6 +15,7 @@ func newRootCommand() *cobra.Command {
 		Short: "Managed identities for the programs on your own machines",
 		Long: "Sealring gives programs an identity without a secret, hands them short-lived tokens,\n" +
 			"and checks at every service what that identity may do.",
+		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,6 +47,9 @@ func newWhyCommand() *cobra.Command {
 
 // run asks and prints.
 func (o *whyOptions) run(cmd *cobra.Command) error {
+	if action := o.action + o.dataAction; !isAction(action) {
+		return usagef("%q is no action: write Namespace/type/verb that ends in /read, /write, /delete or /action, such as Microsoft.KeyVault/vaults/secrets/getSecret/action", action)
+	}
 	c, err := o.open()
 	if err != nil {
 		return err
@@ -74,6 +78,13 @@ func (o *whyOptions) run(cmd *cobra.Command) error {
 	}
 	_, err = io.WriteString(cmd.OutOrStdout(), explain(e, o.principal))
 	return err
+}
+
+// isAction reports whether text has the form of an action that somebody can do: no pattern, and
+// one of the four verbs. It keeps a slip of the pen from getting a confident answer.
+func isAction(text string) bool {
+	parts := strings.Split(strings.ToLower(text), "/")
+	return len(parts) > 2 && !strings.Contains(text, "*") && !slices.Contains(parts, "") && slices.Contains([]string{"read", "write", "delete", "action"}, parts[len(parts)-1])
 }
 
 // explain writes an explanation for a person.
