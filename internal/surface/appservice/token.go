@@ -46,13 +46,14 @@ func (room *Room) token(ctx context.Context, w http.ResponseWriter, query string
 	}
 	minted, err := room.minter.Mint(ctx, managedidentity.Caller{Resource: host, Process: caller.Process}, req)
 	if err != nil {
+		httpd.Note(ctx, "resource_id", host.String()) // a token says it by its uti
 		return err
 	}
 	if err := room.callers.Confirm(ctx, caller); err != nil {
 		room.refusals.Record(ctx, "caller_ended", host.String(), caller.Process)
 		return workload.ErrSecret
 	}
-	httpd.Note(ctx, "token_id", minted.UTI)
+	httpd.Note(ctx, "uti", minted.UTI)
 	return room.answers.Write(w, &minted, req.Audience, req.Selector, room.now())
 }
 

@@ -27,13 +27,14 @@ func (room *Room) token(w http.ResponseWriter, r *http.Request, p *localtoken.Pa
 	defer room.guard.Leave(caller.Workload)
 	minted, err := room.minter.Mint(ctx, managedidentity.Caller{Resource: caller.Workload.Resource, Process: caller.Process}, req)
 	if err != nil {
+		httpd.Note(ctx, "resource_id", caller.Workload.Resource.String()) // a token says it by its uti
 		return err
 	}
 	if err := room.callers.Confirm(ctx, caller); err != nil {
 		room.refusals.Record(ctx, "caller_changed", caller.Workload.Resource.String(), caller.Process)
 		return err
 	}
-	httpd.Note(ctx, "token_id", minted.UTI)
+	httpd.Note(ctx, "uti", minted.UTI)
 	return room.answers.Write(w, &minted, req.Audience, req.Selector, room.now())
 }
 
