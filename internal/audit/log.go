@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -164,6 +165,11 @@ func (l *Log) flush(ctx context.Context, b *batch) {
 	l.commit.Lock()
 	defer l.commit.Unlock()
 	defer close(b.done)
+	defer func() { // one request's panic ends its batch, not the process that serves all others (S-67)
+		if p := recover(); p != nil {
+			b.err = fmt.Errorf("%w: panic: %v\n%s", ErrUnavailable, p, debug.Stack())
+		}
+	}()
 	l.mu.Lock()
 	l.open = nil
 	l.mu.Unlock()
