@@ -28,6 +28,7 @@ func newRootCommand() *cobra.Command {
 		newDemoCommand(),
 		newEnvCommand(),
 		newGrantCommand(),
+		newKeysCommand(),
 		newRestCommand(),
 		newRunCommand(),
 		newTokenCommand(),

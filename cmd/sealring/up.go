@@ -24,6 +24,7 @@ import (
 type upFlags struct {
 	data, file, listen, domain, imdsHost string
 	tlsPort, httpPort                    int
+	acceptClock                          bool
 }
 
 // register declares the flags on cmd.
@@ -104,6 +105,7 @@ func newUpCommand() *cobra.Command {
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().BoolVar(&f.acceptClock, "accept-clock", false, "start although the clock is behind the newest record in the store; this is recorded")
 	return cmd
 }
 
@@ -122,7 +124,7 @@ func (f *upFlags) appConfig(c config.Config, log *slog.Logger) (app.Config, erro
 	}
 	return app.Config{
 		Config: c, Version: version, Log: log, Now: time.Now, Rand: rand.Reader,
-		ConfigHome: home, Hostname: host, IMDSHost: f.imdsHost,
+		ConfigHome: home, Hostname: host, IMDSHost: f.imdsHost, AcceptClock: f.acceptClock,
 	}, nil
 }
 

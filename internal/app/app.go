@@ -47,4 +47,6 @@ type Config struct {
 	// IMDSHost is the resource id of the machine for which unregistered callers of the
 	// metadata endpoint are answered; "" refuses them (L-10).
 	IMDSHost string
+	// AcceptClock starts although the clock stands before the newest record; that is recorded.
+	AcceptClock bool
 }

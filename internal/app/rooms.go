@@ -34,7 +34,7 @@ type rooms struct {
 // buildWorkloads wires what mints for and recognises programs.
 func (s *Server) buildWorkloads(_ context.Context) (err error) {
 	s.identities, err = managedidentity.New(managedidentity.Config{
-		Store: s.db, Audit: s.audit, Resources: s.resources, Directory: s.directory, Issuer: s.issuer, Now: s.c.Now,
+		Store: s.db, Audit: s.audit, Resources: s.resources, Directory: s.directory, Issuer: s.issuer, Keys: s.keys, Now: s.c.Now,
 		Lifetime: s.c.Tokens.ManagedIdentity, KeepOnChange: s.c.Azure.On(s.c.Azure.Cache24h), Strict: s.c.Azure.Preset == "strict",
 		Removed: []func(context.Context, *store.Tx, resource.ID) error{s.vaults.DeleteInGroup, s.removeAssignments},
 	})

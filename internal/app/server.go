@@ -35,13 +35,14 @@ const location = "local"
 
 // Server is a platform that is bound and wired and not yet serving.
 type Server struct {
-	c         Config
-	ids       *id.Source
-	dir       *dataDir
-	listeners *listeners
-	db        *store.DB
-	in        installation
-	newKEK    string // path of a key-encryption key made by this start; "" if there was one
+	c             Config
+	ids           *id.Source
+	dir           *dataDir
+	listeners     *listeners
+	db            *store.DB
+	in            installation
+	acceptedClock map[string]string // what recordClock writes; nil where the clock was right
+	newKEK        string            // path of a key-encryption key made by this start; "" if there was one
 
 	sealer     *seal.Sealer
 	audit      *audit.Log
@@ -99,7 +100,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if s.dir, err = openDataDir(c.Data); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{s.refuseOrphan, s.openStore, s.openKeys, s.buildDomain, s.bootstrap, s.buildRooms} {
+	for _, step := range []func(context.Context) error{s.refuseOrphan, s.openStore, s.checkClock, s.openKeys, s.recordClock, s.buildDomain, s.bootstrap, s.buildRooms} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

@@ -38,11 +38,19 @@ var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return k
 })
 
-// oneKey signs with rsaKey.
-type oneKey struct{}
+// oneKey signs with rsaKey until it is revoked.
+type oneKey struct{ revoked atomic.Bool }
 
 // Signer implements what token.Issuer asks for.
-func (oneKey) Signer() (string, crypto.Signer, error) { return "k1", rsaKey(), nil }
+func (k *oneKey) Signer() (string, crypto.Signer, error) {
+	if k.revoked.Load() {
+		return "k2", rsaKey(), nil
+	}
+	return "k1", rsaKey(), nil
+}
+
+// Accepts implements what managedidentity.New asks for.
+func (k *oneKey) Accepts(kid string) bool { return kid == "k2" || !k.revoked.Load() }
 
 // noHash stands in for the keyed hash of client secrets, which these tests do not use.
 type noHash struct{}
@@ -61,6 +69,7 @@ type fixture struct {
 	tenant    id.Tenant
 	offset    atomic.Int64 // seconds that the clock is ahead
 	removed   []string
+	keys      oneKey
 }
 
 // open makes a fixture over db; change may adjust the configuration.
@@ -75,10 +84,10 @@ func open(t testing.TB, db *store.DB, change func(*managedidentity.Config)) *fix
 	f.check(err)
 	f.directory, err = directory.New(directory.Config{Store: db, Audit: f.log, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: now, Hasher: noHash{}})
 	f.check(err)
-	issuer, err := token.NewIssuer(token.IssuerConfig{Authority: "https://login.sealring.internal:8443", Signer: oneKey{}, Now: now, Rand: rand.Reader})
+	issuer, err := token.NewIssuer(token.IssuerConfig{Authority: "https://login.sealring.internal:8443", Signer: &f.keys, Now: now, Rand: rand.Reader})
 	f.check(err)
 	c := managedidentity.Config{
-		Store: db, Audit: f.log, Resources: f.resources, Directory: f.directory, Issuer: issuer, Now: now,
+		Store: db, Audit: f.log, Resources: f.resources, Directory: f.directory, Issuer: issuer, Keys: &f.keys, Now: now,
 		Removed: []func(context.Context, *store.Tx, resource.ID) error{func(_ context.Context, _ *store.Tx, scope resource.ID) error {
 			f.removed = append(f.removed, scope.String())
 			return nil

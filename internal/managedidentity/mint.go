@@ -58,10 +58,18 @@ func (s *Service) Mint(ctx context.Context, caller Caller, req Request) (Minted,
 		tenant: identity.Tenant, app: identity.ClientID, host: h.id.Key(), identity: identity.Resource.Key(), audience: audience.Audience,
 		resource: audience.AppID, version: token.Version(audience.Version), capable: capable(req.Capabilities),
 	}
-	if m, ok := cell.get(k, s.now()); ok {
+	if m, ok := s.cached(cell, k); ok {
 		return s.handOut(ctx, caller, sp, m)
 	}
 	return s.mint(ctx, caller, h, identity, sp, cell, k)
+}
+
+// cached returns the token of k if it may be handed out. A token whose key was revoked may
+// not, though it was signed after the caches heard of the revocation and before the key
+// ring did.
+func (s *Service) cached(cell *principalTokens, k tokenKey) (Minted, bool) {
+	m, ok := cell.get(k, s.now())
+	return m, ok && s.keys.Accepts(m.KeyID)
 }
 
 // alive returns the service principal of identity if it may get tokens. Errors:
@@ -98,7 +106,7 @@ func flightKey(identity *Identity, k tokenKey) string {
 func (s *Service) mint(ctx context.Context, caller Caller, h *host, identity *Identity, sp directory.ServicePrincipal, cell *principalTokens, k tokenKey) (Minted, error) {
 	mine := false
 	made, err, _ := s.minting.group.Do(flightKey(identity, k), func() (any, error) {
-		if m, ok := cell.get(k, s.now()); ok {
+		if m, ok := s.cached(cell, k); ok {
 			return m, nil
 		}
 		mine = true

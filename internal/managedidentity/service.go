@@ -52,6 +52,12 @@ type issuer interface {
 	Issue(r token.Request) (token.Issued, error)
 }
 
+// signingKeys knows which keys are accepted; *keyring.Keyring is one.
+type signingKeys interface {
+	// Accepts reports whether tokens of a key are accepted now.
+	Accepts(kid string) bool
+}
+
 // defaultLifetime is how long managed identities' tokens are valid (DT §3.6).
 const defaultLifetime = 24 * time.Hour
 
@@ -62,6 +68,7 @@ type Config struct {
 	Resources *resource.Service
 	Directory principals
 	Issuer    issuer
+	Keys      signingKeys
 	Now       func() time.Time
 	// Removed are called for each resource or group that is deleted, in the transaction that
 	// deletes it and all below it: for what other packages hold at that scope (S-47).
@@ -83,6 +90,7 @@ type Service struct {
 	resources *resource.Service
 	directory principals
 	issuer    issuer
+	keys      signingKeys
 	now       func() time.Time
 	removed   []func(ctx context.Context, tx *store.Tx, scope resource.ID) error
 	lifetime  time.Duration
@@ -96,14 +104,14 @@ type Service struct {
 
 // New returns a Service whose caches follow the change feed of c.Store.
 func New(c Config) (*Service, error) {
-	if c.Store == nil || c.Audit == nil || c.Resources == nil || c.Directory == nil || c.Issuer == nil || c.Now == nil {
-		return nil, errors.New("managedidentity: Store, Audit, Resources, Directory, Issuer and Now are needed")
+	if c.Store == nil || c.Audit == nil || c.Resources == nil || c.Directory == nil || c.Issuer == nil || c.Keys == nil || c.Now == nil {
+		return nil, errors.New("managedidentity: Store, Audit, Resources, Directory, Issuer, Keys and Now are needed")
 	}
 	if c.Lifetime == 0 {
 		c.Lifetime = defaultLifetime
 	}
 	s := &Service{
-		db: c.Store, log: c.Audit, resources: c.Resources, directory: c.Directory, issuer: c.Issuer, now: c.Now,
+		db: c.Store, log: c.Audit, resources: c.Resources, directory: c.Directory, issuer: c.Issuer, keys: c.Keys, now: c.Now,
 		removed: c.Removed, lifetime: c.Lifetime, strict: c.Strict,
 		hosts: newShelf[string, hostCell](maxHosts), tokens: newShelf[id.Object, principalTokens](maxPrincipals),
 	}

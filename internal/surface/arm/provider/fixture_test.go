@@ -63,6 +63,9 @@ type oneKey struct{}
 // Signer implements what token.Issuer asks for.
 func (oneKey) Signer() (string, crypto.Signer, error) { return "k1", rsaKey(), nil }
 
+// Accepts implements what managedidentity.New asks for.
+func (oneKey) Accepts(kid string) bool { return kid == "k1" }
+
 // people is an authenticator that takes a name for a token.
 type people map[string]bearer.Principal
 
@@ -135,7 +138,7 @@ func open(t testing.TB, db *store.DB) *fixture {
 	f.rbac = must[*rbac.Service](t)(rbac.New(rbac.Config{Store: db, Audit: log, Directory: people, Now: now}))
 	issuer := must[*token.Issuer](t)(token.NewIssuer(token.IssuerConfig{Authority: "https://login.sealring.internal:8443", Signer: oneKey{}, Now: now, Rand: rand.Reader}))
 	identities := must[*managedidentity.Service](t)(managedidentity.New(managedidentity.Config{Store: db, Audit: log, Resources: resources, Directory: f.dir,
-		Issuer: issuer, Now: now, Removed: []func(context.Context, *store.Tx, resource.ID) error{func(ctx context.Context, tx *store.Tx, at resource.ID) error {
+		Issuer: issuer, Keys: oneKey{}, Now: now, Removed: []func(context.Context, *store.Tx, resource.ID) error{func(ctx context.Context, tx *store.Tx, at resource.ID) error {
 			_, err := f.rbac.RemoveScope(ctx, tx, at)
 			return err
 		}}}))
