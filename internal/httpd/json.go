@@ -25,11 +25,21 @@ const (
 // ReadJSON reads the whole body into v: one value, nothing behind it, no member twice.
 // Unknown members are ignored, as every service here does. Errors: ErrBadJSON, ErrTooLarge.
 func ReadJSON(r *http.Request, v any) error {
-	body, err := io.ReadAll(r.Body)
+	body, err := ReadBody(r)
 	if err != nil {
-		return BodyError(err)
+		return err
 	}
 	return DecodeJSON(body, v)
+}
+
+// ReadBody reads the whole body. One that ends early or is framed wrongly is the client's
+// fault, not ours. Errors: ErrTooLarge, ErrBadJSON.
+func ReadBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if err = BodyError(err); err == nil || errors.Is(err, ErrTooLarge) {
+		return body, err
+	}
+	return nil, fmt.Errorf("%w: %w", ErrBadJSON.With("the request body could not be read to its end"), err)
 }
 
 // DecodeJSON is ReadJSON for a body that was read already. A byte order mark is skipped.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 
@@ -31,9 +30,9 @@ type Object map[string]json.RawMessage
 
 // readObject reads a JSON object from a request.
 func readObject(r *http.Request) (Object, error) {
-	body, err := io.ReadAll(r.Body)
+	body, err := httpd.ReadBody(r)
 	if err != nil {
-		return nil, httpd.BodyError(err)
+		return nil, err
 	}
 	if ct := r.Header.Get("Content-Type"); ct != "" {
 		media, _, err := mime.ParseMediaType(ct)

@@ -80,7 +80,9 @@ func (r *Request) Link(ctx context.Context, path string) string {
 // httpd.ErrTooLarge, ErrMediaType.
 func (r *Request) Body() (Object, error) { return readObject(r.http) }
 
-// lowerQuery parses a query string and folds the names.
+// lowerQuery parses a query string and folds the names. A parameter may be repeated, as
+// clients do that add to a nextLink, but not with another value: which one counts would be
+// anybody's guess. Errors: ErrQuery.
 func lowerQuery(raw string) (url.Values, error) {
 	parsed, err := url.ParseQuery(raw)
 	if err != nil {
@@ -90,6 +92,11 @@ func lowerQuery(raw string) (url.Values, error) {
 	for name, values := range parsed {
 		key := strings.ToLower(name)
 		folded[key] = append(folded[key], values...)
+		for _, v := range folded[key] {
+			if v != folded[key][0] {
+				return nil, ErrQuery.With("A query parameter is given more than once.")
+			}
+		}
 	}
 	return folded, nil
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
 	"time"
 
 	"github.com/sealring/sealring/internal/audit"
@@ -71,7 +72,7 @@ type Room struct {
 	owner    int
 	identity string
 	imds     string
-	handler  http.Handler
+	handler  *http.ServeMux
 }
 
 // New returns a ready Room.
@@ -98,8 +99,15 @@ func New(c Config) (*Room, error) {
 	return room, nil
 }
 
-// ServeHTTP implements http.Handler.
-func (room *Room) ServeHTTP(w http.ResponseWriter, r *http.Request) { room.handler.ServeHTTP(w, r) }
+// ServeHTTP implements http.Handler. A path that the mux would redirect from, one with dot
+// or empty segments, is not found: nothing here answers with a redirect.
+func (room *Room) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if path.Clean(r.URL.Path) != r.URL.Path {
+		r = r.Clone(r.Context())
+		r.URL.Path, r.URL.RawPath = "/", ""
+	}
+	room.handler.ServeHTTP(w, r)
+}
 
 // guarded lets only the owner's connections through (L-11).
 func (room *Room) guarded(h httpd.Handler) httpd.Handler {

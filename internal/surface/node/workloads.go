@@ -3,7 +3,6 @@ package node
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -170,9 +169,9 @@ func orNull(t time.Time) *time.Time {
 // readStrict reads one JSON object whose members are all among the names, spelled exactly
 // (S-63). An empty body is an empty object. Errors: httpd.ErrBadJSON, httpd.ErrTooLarge.
 func readStrict(r *http.Request, v any, names ...string) error {
-	body, err := io.ReadAll(r.Body)
+	body, err := httpd.ReadBody(r)
 	if err != nil {
-		return httpd.BodyError(err)
+		return err
 	}
 	if len(body) == 0 {
 		body = []byte("{}")

@@ -2,7 +2,7 @@ package sts
 
 import (
 	"encoding/base64"
-	"io"
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -58,9 +58,12 @@ func readForm(r *http.Request) (url.Values, error) {
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, fail(900144, "grant_type")
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := httpd.ReadBody(r)
+	if errors.Is(err, httpd.ErrBadJSON) {
+		return nil, fail(9002313, "the body could not be read to its end")
+	}
 	if err != nil {
-		return nil, httpd.BodyError(err)
+		return nil, err
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {

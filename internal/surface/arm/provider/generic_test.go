@@ -21,7 +21,7 @@ func TestPathsThatRealClientsSend(t *testing.T) { // CP-16, CP-17, CP-46, L-5
 		"doubled leading slash":   "/" + uai,
 		"upper case":              strings.ToUpper(uai),
 		"percent-encoded letters": strings.Replace(uai, "id1", "%69d1", 1),
-		"odd case of the version": uai + "?API-Version=2023-01-31",
+		"odd case of the version": uai + "?API-Version=2024-11-30",
 	} {
 		got := f.do("owner", "GET", path, "")
 		if got.status != 200 || got.at("id") != id {
