@@ -65,6 +65,9 @@ func New(c Config) (*Log, error) {
 // Record appends e in the transaction of the write that it describes. The actor of ctx is
 // filled in where e names none. A failure must fail the transaction. Errors: ErrUnavailable.
 func (l *Log) Record(ctx context.Context, tx *store.Tx, e Event) error {
+	if err := store.Failpoint(store.BeforeAudit); err != nil {
+		return err
+	}
 	if e.Actor == (Actor{}) {
 		e.Actor = ActorFrom(ctx)
 	}
@@ -96,7 +99,7 @@ func (l *Log) Record(ctx context.Context, tx *store.Tx, e Event) error {
 		default:
 		}
 	}
-	return nil
+	return store.Failpoint(store.AfterAudit)
 }
 
 // link is the hash of a record: over the one before it, the server, the number and the
