@@ -31,7 +31,7 @@ pg: ## the store suites on a private PostgreSQL
 
 bench: build ## figures for docs/performance.md, as ratios in one run
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/... | grep -E '^(Benchmark|pkg:)'
-	$(GO) test -tags bench -count=1 -v ./e2e | grep -vE '^(=== |---|PASS|ok)'
+	$(GO) test -tags bench -count=1 -v ./e2e | grep -vE '^(=== | *---|PASS|ok)'
 
 fuzz: ## every fuzz target, FUZZTIME each
 	./scripts/fuzz $(or $(FUZZTIME),20s)
