@@ -147,7 +147,7 @@ func (g *Registry) evidenceOf(ctx context.Context, p *Peer) (*evidence, error) {
 		return p.found, nil
 	}
 	p.found = nil
-	if p.failure != nil && g.now().Before(p.until) {
+	if left := p.until.Sub(g.now()); p.failure != nil && 0 < left && left <= retryAfter { // more: the clock was set back
 		return nil, p.failure
 	}
 	select {

@@ -57,6 +57,12 @@ type window struct {
 	count int
 }
 
+// passed reports whether the window is over, or lies ahead because the clock was set back.
+func (w window) passed(now time.Time) bool {
+	age := now.Sub(w.began)
+	return age < 0 || age >= wrongWindow
+}
+
 // bucket counts the requests of one workload in one second.
 type bucket struct {
 	second int64
@@ -133,7 +139,7 @@ func (g *Guard) WrongSecret(caller string) Verdict {
 	if !ok && len(g.wrong) >= maxWrongCallers {
 		g.forget(now)
 	}
-	if !ok || now.Sub(w.began) >= wrongWindow {
+	if !ok || w.passed(now) {
 		w = window{began: now}
 	}
 	w.count++
@@ -150,7 +156,7 @@ func (g *Guard) WrongSecret(caller string) Verdict {
 // forget drops the windows that have passed, or all if none has. The lock is held.
 func (g *Guard) forget(now time.Time) {
 	for caller, w := range g.wrong {
-		if now.Sub(w.began) >= wrongWindow {
+		if w.passed(now) {
 			delete(g.wrong, caller)
 		}
 	}

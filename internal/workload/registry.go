@@ -108,7 +108,9 @@ func (g *Registry) Register(s Spec) (Registration, error) {
 	}
 	w := &Workload{Handle: g.ids.Text(), Resource: s.Resource, Kind: s.Kind, PID: s.PID, Start: s.Start, proc: proc}
 	if s.TTL > 0 {
-		w.Expires = g.now().UTC().Truncate(time.Second).Add(s.TTL)
+		now := g.now()
+		w.Expires = now.UTC().Truncate(time.Second).Add(s.TTL)
+		w.deadline = now.Add(w.Expires.Sub(now))
 	}
 	text, err := g.newSecret()
 	if err != nil {

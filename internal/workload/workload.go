@@ -97,6 +97,10 @@ type Workload struct {
 	// Expires is zero when only the end of the process ends the registration.
 	Expires time.Time
 
+	// deadline is Expires on the monotonic clock, where there is one: a step of the wall
+	// clock neither ends nor prolongs a registration.
+	deadline time.Time
+
 	proc   *process // nil for the machine of Config.IMDSHost
 	gone   atomic.Bool
 	flight atomic.Int64 // requests under way, counted by Guard
@@ -105,7 +109,7 @@ type Workload struct {
 
 // aliveAt reports whether the registration still holds at t.
 func (w *Workload) aliveAt(t time.Time) bool {
-	if w.gone.Load() || !w.Expires.IsZero() && !t.Before(w.Expires) {
+	if w.gone.Load() || !w.deadline.IsZero() && !t.Before(w.deadline) {
 		return false
 	}
 	return w.proc == nil || w.proc.alive()

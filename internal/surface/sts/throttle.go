@@ -37,6 +37,10 @@ func (t *throttle) take(app id.App) time.Duration {
 	if full.Before(now) {
 		full = now
 	}
+	if most := now.Add(wrongBurst * wrongInterval); full.After(most) {
+		full = most // the clock was set back
+		t.until[app] = full
+	}
 	next := full.Add(wrongInterval)
 	if over := next.Sub(now) - wrongBurst*wrongInterval; over > 0 {
 		return over
