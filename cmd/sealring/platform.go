@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 
@@ -96,20 +98,27 @@ func workloadTokens(ctx context.Context, c *client.Client, host client.Host, ide
 		return nil, err
 	}
 	return func(ctx context.Context, audience string) (client.IdentityToken, error) {
-		return c.WorkloadToken(ctx, r, audience, selector)
+		t, err := c.WorkloadToken(ctx, r, audience, selector)
+		if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == http.StatusBadRequest {
+			if _, missing := c.Host(ctx, host); errors.Is(missing, client.ErrNotFound) {
+				err = missing // says more
+			}
+		}
+		return t, err
 	}, nil
 }
 
-// selectIdentity turns --identity into a selector of the token endpoint.
+// selectIdentity turns --identity into a selector of the token endpoint. Only "system" asks the
+// platform, as the administrator: an app must be able to act when nobody has that secret.
 func selectIdentity(ctx context.Context, c *client.Client, host client.Host, identity string) (client.Selector, error) {
-	have, err := c.Host(ctx, host)
-	if err != nil {
-		return client.Selector{}, err
-	}
 	switch {
 	case identity == "":
 		return client.Selector{}, nil
 	case strings.EqualFold(identity, "system"):
+		have, err := c.Host(ctx, host)
+		if err != nil {
+			return client.Selector{}, err
+		}
 		if have.Identity == nil || have.Identity.PrincipalID == "" {
 			return client.Selector{}, client.ErrNotFound.With("%s has no system-assigned identity: `sealring run --app %s --identity system` gives it one", host.Name, host.Name)
 		}

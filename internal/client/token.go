@@ -51,7 +51,7 @@ func (c *Client) AdminToken(ctx context.Context, audience string) (secret.Text, 
 	}
 	password, err := os.ReadFile(c.at.AdminSecretFile)
 	if err != nil {
-		return secret.Text{}, ErrNoSecret.With("cannot read the administrator's secret: %v", err)
+		return secret.Text{}, ErrNoSecret.With("cannot read the administrator's secret: %v; `sealring up` makes a new one when it starts without", err)
 	}
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.at.AdminClientID},
 		"client_secret": {strings.TrimSpace(string(password))}, "scope": {strings.TrimSuffix(audience, "/") + "/.default"}}
