@@ -52,10 +52,13 @@ func (s *Server) Run(ctx context.Context, ready func()) (err error) {
 	if err := client.WriteEndpoints(s.dir.path, s.Endpoints()); err != nil {
 		return err
 	}
+	s.c.Log.InfoContext(ctx, "serving", "version", s.c.Version, "data", s.dir.path, "address", s.listeners.tls.Addr().String(), "node", s.listeners.node.Addr().String())
 	ready()
 	err = serving.Wait()
 	stopBackground()
-	return errors.Join(err, work.Wait())
+	err = errors.Join(err, work.Wait())
+	s.c.Log.InfoContext(ctx, "stopped")
+	return err
 }
 
 // background are the loops that follow clocks and other replicas.
@@ -73,6 +76,7 @@ func (s *Server) background() []func(context.Context) error {
 func (s *Server) stop(ctx context.Context, servers []*server) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
+	s.c.Log.InfoContext(ctx, "stopping: requests under way may end", "seconds", int(drainTimeout.Seconds()))
 	errs := []error{client.RemoveEndpoints(s.dir.path)}
 	var draining errgroup.Group
 	for _, sv := range servers {
