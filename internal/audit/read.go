@@ -1,19 +1,14 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"time"
 
-	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/store"
 )
-
-// ErrBroken is a chain in which a record was changed, removed or put in.
-var ErrBroken = fault.New(fault.Precondition, "the audit chain is broken")
 
 // Stored is an event with its place in the log.
 type Stored struct {
@@ -61,29 +56,4 @@ func (l *Log) List(ctx context.Context, f Filter) ([]Stored, error) {
 			string(f.Kind), string(f.Tenant), string(f.Principal), f.CorrelationID, max(0, f.From.Unix()), to.Unix(), limit)
 	})
 	return out, err
-}
-
-// Verify walks the chain of one server from its oldest record and returns how many hold.
-// Errors: ErrBroken, naming the first bad record.
-func (l *Log) Verify(ctx context.Context, server string) (int, error) {
-	var good int
-	var last int64
-	var head []byte
-	err := l.db.View(ctx, func(tx *store.Tx) error {
-		return tx.Query(ctx, func(r store.Row) error {
-			var seq int64
-			var body string
-			var prev, hash []byte
-			if err := r.Scan(&seq, &body, &prev, &hash); err != nil {
-				return fmt.Errorf("scan audit record: %w", err)
-			}
-			if good > 0 && (seq != last+1 || !bytes.Equal(prev, head)) || !bytes.Equal(hash, link(prev, server, seq, []byte(body))) {
-				return ErrBroken.With("the audit chain of %s is broken at record %d", server, seq)
-			}
-			last, head = seq, hash
-			good++
-			return nil
-		}, "SELECT seq, body, prev, hash FROM audit WHERE server = $1 ORDER BY seq", server)
-	})
-	return good, err
 }

@@ -9,6 +9,8 @@ CREATE TABLE audit_keys (
 CREATE TABLE audit_checkpoints (
     number    BIGINT PRIMARY KEY,
     at        BIGINT NOT NULL,
+    server    TEXT   NOT NULL,
+    reason    TEXT   NOT NULL,
     body      TEXT   NOT NULL,
     signature BYTEA  NOT NULL
 );
