@@ -45,11 +45,30 @@ func TestScripts(t *testing.T) {
 			e.Setenv("LONG", strings.Repeat("x", 110))
 			e.Setenv("TMPDIR", filepath.Join(e.WorkDir, "tmp"))
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
+			if err := os.WriteFile(filepath.Join(e.WorkDir, "readme.sh"), []byte(readmeCommands(t)), 0o600); err != nil {
+				return err
+			}
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o700)
 		},
 		Cmds:      commands(),
 		Condition: condition,
 	})
+}
+
+// readmeCommands are the commands of the README that a running platform answers.
+func readmeCommands(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := "set -e\n"
+	for line := range strings.Lines(string(text)) {
+		if command, ok := strings.CutPrefix(line, "$ sealring "); ok && !strings.HasPrefix(command, "up ") {
+			script += "sealring " + command
+		}
+	}
+	return script
 }
 
 // commands are what scripts can say beside what every script can.
