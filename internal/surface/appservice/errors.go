@@ -87,8 +87,10 @@ func (room *Room) writeError(w http.ResponseWriter, r *http.Request, err error) 
 		room.refusals.Count(row.reason)
 	}
 	message := row.say
-	if message == "" {
-		message = fault.Message(err)
+	if detail := fault.Message(err); message == "" {
+		message = detail
+	} else if row.err != nil && detail != row.err.Error() {
+		message += " " + detail // the dialect's own sentence first: clients and people know it (M-16)
 	}
 	if message == "" {
 		message = "The request could not be served. Try again later."
