@@ -71,7 +71,7 @@ func (s *Server) removeAssignments(ctx context.Context, tx *store.Tx, scope reso
 // buildRooms wires every surface.
 func (s *Server) buildRooms(_ context.Context) error {
 	f := newFront(s.in, strconv.Itoa(port(s.listeners.tls)))
-	s.rooms.front = f
+	s.rooms.front = acknowledged(f)
 	for _, build := range []func(*front) error{s.buildSignIn, s.buildManagement, s.buildVaults, s.buildLocal, s.buildSupport} {
 		if err := build(f); err != nil {
 			return err
@@ -168,7 +168,7 @@ func (s *Server) buildLocal(*front) error {
 		IMDSEndpoint:     "http://" + s.listeners.imds[0].Addr().String(),
 		Log:              s.c.Log, Now: s.c.Now, IDs: s.ids,
 	})
-	s.rooms.appservice, s.rooms.imds, s.rooms.node = sites, machines, registration
+	s.rooms.appservice, s.rooms.imds, s.rooms.node = acknowledged(sites), acknowledged(machines), registration
 	return err
 }
 
@@ -181,9 +181,7 @@ func (s *Server) buildSupport(*front) (err error) {
 	if err != nil {
 		return err
 	}
-	room, err := ops.New(ops.Config{Version: s.c.Version, Ready: func(ctx context.Context) error {
-		return s.db.View(ctx, func(*store.Tx) error { return nil })
-	}})
+	room, err := ops.New(ops.Config{Version: s.c.Version, Ready: s.db.Health})
 	s.rooms.ops = room
 	return err
 }

@@ -161,6 +161,9 @@ func (d *Directory) touched(ctx context.Context, tx *store.Tx, rows int64, objec
 // ServicePrincipal returns a live service principal. Errors: ErrServicePrincipalNotFound,
 // also for one of another tenant (S-54).
 func (d *Directory) ServicePrincipal(ctx context.Context, tenant id.Tenant, object id.Object) (ServicePrincipal, error) {
+	if err := d.cache.db.Fresh(); err != nil {
+		return ServicePrincipal{}, err
+	}
 	s, err := d.cache.read(ctx)
 	if err != nil {
 		return ServicePrincipal{}, err
@@ -175,6 +178,9 @@ func (d *Directory) ServicePrincipal(ctx context.Context, tenant id.Tenant, obje
 // ServicePrincipalByApp returns the live service principal of a client id in the tenant.
 // Errors: ErrServicePrincipalNotFound.
 func (d *Directory) ServicePrincipalByApp(ctx context.Context, tenant id.Tenant, app id.App) (ServicePrincipal, error) {
+	if err := d.cache.db.Fresh(); err != nil {
+		return ServicePrincipal{}, err
+	}
 	s, err := d.cache.read(ctx)
 	if err != nil {
 		return ServicePrincipal{}, err
@@ -189,6 +195,9 @@ func (d *Directory) ServicePrincipalByApp(ctx context.Context, tenant id.Tenant,
 // Alive reports whether the principal exists in the tenant, is enabled and not deleted. It
 // reads memory only, but for loading again what the feed says has changed.
 func (d *Directory) Alive(ctx context.Context, tenant id.Tenant, object id.Object) (bool, error) {
+	if err := d.cache.db.Fresh(); err != nil {
+		return false, err
+	}
 	s, err := d.cache.read(ctx)
 	if err != nil {
 		return false, err

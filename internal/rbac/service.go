@@ -117,6 +117,9 @@ func New(c Config) (*Service, error) {
 
 // Decide answers r. An error is a failure of the store or the directory; it allows nothing.
 func (s *Service) Decide(ctx context.Context, r Request) (Decision, error) {
+	if err := s.db.Fresh(); err != nil {
+		return Decision{}, err
+	}
 	p, err := s.policy(ctx)
 	if err != nil {
 		return Decision{}, err
