@@ -6,19 +6,22 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/secret"
 	"github.com/sealring/sealring/internal/store"
 )
 
 // adminSecretFile is the name of the administrator's secret in the data directory.
 const adminSecretFile = "admin.secret"
 
-// adminSecretIDFile names the credential of that secret, so that a new one replaces it.
+// adminSecretIDFile names the credential of that secret, so that a new one replaces it; in
+// further lines those that it replaced.
 const adminSecretIDFile = "admin.secret.id"
 
 // bootstrapLife is how long the first credential of a server that others can reach works (S-55).
@@ -114,39 +117,59 @@ func (s *Server) keepAdminSecret(ctx context.Context) error {
 	if address, err := netip.ParseAddr(s.c.Listen.Address); err != nil || !address.IsLoopback() {
 		lifetime = bootstrapLife
 	}
-	old, err := os.ReadFile(s.dir.file(adminSecretIDFile))
+	named, err := os.ReadFile(s.dir.file(adminSecretIDFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("find the administrator's secret: %w", err)
 	}
-	if fits, err := s.adminSecretFits(ctx, string(old), lifetime); err != nil || fits {
+	old := strings.Fields(string(named))
+	if fits, err := s.adminSecretFits(ctx, old, lifetime); err != nil || fits {
 		return err
 	}
-	err = s.db.Update(ctx, func(tx *store.Tx) error {
-		if len(old) > 0 {
-			err := s.directory.RemoveCredential(ctx, tx, s.in.tenant, s.in.adminApp, string(old))
-			if err != nil && !errors.Is(err, directory.ErrCredentialNotFound) {
-				return err
-			}
-		}
-		made, value, err := s.directory.AddSecret(ctx, tx, s.in.tenant, s.in.adminApp, directory.NewSecret{DisplayName: "made by sealring up", Lifetime: lifetime})
-		if err != nil {
-			return err
-		}
-		if err := s.dir.replace(adminSecretIDFile, []byte(made.KeyID)); err != nil {
-			return err
-		}
-		return s.dir.replace(adminSecretFile, []byte(value.Reveal()))
-	})
+	value, err := s.newAdminSecret(ctx, old, lifetime)
+	if err == nil {
+		err = s.dir.replace(adminSecretFile, []byte(value.Reveal()))
+	}
 	if err != nil {
 		return fmt.Errorf("make the administrator's secret: %w", err)
 	}
 	return nil
 }
 
+// newAdminSecret replaces the credentials named old by a new one. A start may be cut off at
+// any point here: the file is gone before anything changes and comes back only after the
+// commit, so that one that is there works, and one that is missing is made again; the new
+// credential and those it replaces are both named before the commit, so that the next start
+// ends whichever of them exist.
+func (s *Server) newAdminSecret(ctx context.Context, old []string, lifetime time.Duration) (value secret.Text, err error) {
+	if err := os.Remove(s.dir.file(adminSecretFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return value, err
+	}
+	err = s.db.Update(ctx, func(tx *store.Tx) error {
+		names := []string{""}
+		for _, id := range old {
+			err := s.directory.RemoveCredential(ctx, tx, s.in.tenant, s.in.adminApp, id)
+			if errors.Is(err, directory.ErrCredentialNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			names = append(names, id)
+		}
+		made, v, err := s.directory.AddSecret(ctx, tx, s.in.tenant, s.in.adminApp, directory.NewSecret{DisplayName: "made by sealring up", Lifetime: lifetime})
+		if err != nil {
+			return err
+		}
+		value, names[0] = v, made.KeyID
+		return s.dir.replace(adminSecretIDFile, []byte(strings.Join(names, "\n")))
+	})
+	return value, err
+}
+
 // adminSecretFits reports whether the file holds a secret of this lifetime. One that somebody
 // put there, whose credential nobody named, fits; so does a bootstrap secret that has ended
 // where others can reach the server: only whoever removes the file gets another.
-func (s *Server) adminSecretFits(ctx context.Context, keyID string, lifetime time.Duration) (bool, error) {
+func (s *Server) adminSecretFits(ctx context.Context, named []string, lifetime time.Duration) (bool, error) {
 	if _, err := os.Lstat(s.dir.file(adminSecretFile)); err != nil {
 		return false, nil
 	}
@@ -155,7 +178,7 @@ func (s *Server) adminSecretFits(ctx context.Context, keyID string, lifetime tim
 		return false, fmt.Errorf("find the administrator's secret: %w", err)
 	}
 	for _, c := range secrets {
-		if c.KeyID == keyID {
+		if len(named) > 0 && c.KeyID == named[0] {
 			return c.End.Sub(c.Start) == lifetime, nil
 		}
 	}
