@@ -24,6 +24,7 @@ func newRootCommand() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
+		newAuditCommand(),
 		newConfigCommand(),
 		newDemoCommand(),
 		newEnvCommand(),

@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/fault"
@@ -24,8 +26,9 @@ type Offline struct {
 	Sealer *seal.Sealer
 	Audit  *audit.Log
 
-	c  Config
-	in installation
+	c           Config
+	in          installation
+	checkpoints *audit.Checkpoints
 }
 
 // OpenOffline opens the installation of c's data directory, or of its PostgreSQL. It makes
@@ -101,7 +104,11 @@ func (o *Offline) open(ctx context.Context) error {
 	if err != nil {
 		return explainKEK(err, o.c.kekPlace(o.in.id))
 	}
-	o.Audit, err = audit.New(audit.Config{Store: o.Store, Server: o.c.Hostname, Now: o.c.Now})
+	// A chain of their own: the server's says whether the server stopped in order.
+	if o.Audit, err = audit.New(audit.Config{Store: o.Store, Server: o.c.Hostname + "/command", Now: o.c.Now}); err != nil {
+		return err
+	}
+	o.checkpoints, err = o.c.checkpoints(o.Audit, o.Sealer)
 	return err
 }
 
@@ -119,5 +126,30 @@ func (o *Offline) As(ctx context.Context, command string) context.Context {
 	return audit.WithActor(ctx, audit.Actor{Name: command, Source: "local user " + strconv.Itoa(os.Geteuid())})
 }
 
-// Close ends the connections to the store.
-func (o *Offline) Close() error { return o.Store.Close() }
+// Close signs what was recorded and ends the connections to the store.
+func (o *Offline) Close() error {
+	var err error
+	if o.checkpoints != nil {
+		err = o.checkpoints.Finish(context.Background()) // also after a command that was interrupted
+	}
+	return errors.Join(err, o.Store.Close())
+}
+
+// checkpoints are made by the server and by commands alike.
+func (c Config) checkpoints(log *audit.Log, sealer *seal.Sealer) (*audit.Checkpoints, error) {
+	return audit.NewCheckpoints(audit.CheckpointsConfig{
+		Log: log, Sealer: sealer, Report: c.Log, Rand: c.Rand,
+		File: c.Config.Log.Checkpoints, Keep: time.Duration(c.Config.Log.Retention) * 24 * time.Hour,
+	})
+}
+
+// VerifyAudit checks the whole audit log, and against exported checkpoints unless nil.
+func (o *Offline) VerifyAudit(ctx context.Context, exported io.Reader) (audit.Report, error) {
+	return o.checkpoints.Verify(ctx, exported)
+}
+
+// ExportAudit writes audit records as JSON lines and returns how many: those of one kind,
+// or of all if "", from since up to until, where they are not zero.
+func (o *Offline) ExportAudit(ctx context.Context, w io.Writer, kind string, since, until time.Time) (int64, error) {
+	return o.Audit.Export(ctx, w, audit.Filter{Kind: audit.Kind(kind), From: since, To: until})
+}

@@ -33,6 +33,9 @@ func (s *Server) Run(ctx context.Context, ready func()) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
+	if err := s.checkpoint.Start(ctx); err != nil {
+		return err
+	}
 	work, workCtx := errgroup.WithContext(background)
 	for _, run := range s.background() {
 		work.Go(func() error { return run(workCtx) })
@@ -57,6 +60,7 @@ func (s *Server) Run(ctx context.Context, ready func()) (err error) {
 	err = serving.Wait()
 	stopBackground()
 	err = errors.Join(err, work.Wait())
+	err = errors.Join(err, s.checkpoint.Stop(context.WithoutCancel(ctx))) // nothing records after it
 	s.c.Log.InfoContext(ctx, "stopped")
 	return err
 }
@@ -64,7 +68,7 @@ func (s *Server) Run(ctx context.Context, ready func()) (err error) {
 // background are the loops that follow clocks and other replicas.
 func (s *Server) background() []func(context.Context) error {
 	all := append([]func(context.Context) error{
-		s.db.Run, s.sealer.Run, s.keys.Run, s.identities.Run, s.vaults.Run, s.workloads.Run,
+		s.db.Run, s.sealer.Run, s.checkpoint.Run, s.keys.Run, s.identities.Run, s.vaults.Run, s.workloads.Run,
 	}, s.rooms.run...)
 	if s.access != nil {
 		all = append(all, s.access.Run)

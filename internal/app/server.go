@@ -46,6 +46,7 @@ type Server struct {
 
 	sealer     *seal.Sealer
 	audit      *audit.Log
+	checkpoint *audit.Checkpoints
 	keys       *keyring.Keyring
 	pki        *pki.Authority
 	issuer     *token.Issuer
@@ -193,6 +194,9 @@ func (s *Server) openKeys(ctx context.Context) error {
 		return explainKEK(err, s.c.kekPlace(s.in.id))
 	}
 	if s.audit, err = audit.New(audit.Config{Store: s.db, Server: s.c.Hostname, Now: s.c.Now}); err != nil {
+		return err
+	}
+	if s.checkpoint, err = s.c.checkpoints(s.audit, s.sealer); err != nil {
 		return err
 	}
 	s.keys, err = keyring.New(ctx, keyring.Config{Authority: s.in.url("login"), Store: s.db, Sealer: s.sealer, Audit: s.audit, Log: s.c.Log, Now: s.c.Now, Rand: s.c.Rand})

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/sealring/sealring/internal/store"
 )
@@ -165,16 +164,4 @@ func readExported(r io.Reader) (lines []signed, torn int, err error) {
 		return nil, 0, fmt.Errorf("read exported checkpoints: %w", err)
 	}
 	return lines, torn, nil
-}
-
-// ParseInstant reads what a person writes for a moment: RFC 3339, or a date in UTC.
-func ParseInstant(text string) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
-	}
-	t, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		return t, fmt.Errorf("%q is neither a date such as 2026-05-01 nor an instant such as 2026-05-01T12:00:00Z", text)
-	}
-	return t, nil
 }

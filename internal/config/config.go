@@ -32,7 +32,7 @@ type Config struct {
 	Tokens Tokens `yaml:"tokens"`
 	// Azure switches Azure's awkward behaviours on (D-8).
 	Azure Azure `yaml:"azure"`
-	// Log says what is logged.
+	// Log says what is logged, and how long the audit log is kept.
 	Log Log `yaml:"log"`
 	// Ops says where health, metrics and profiles are served.
 	Ops Ops `yaml:"ops"`
@@ -102,12 +102,18 @@ type Azure struct {
 	StrictVaultAudience *bool `yaml:"strict_vault_audience"`
 }
 
-// Log says what is logged, to standard error.
+// Log says what is logged, to standard error, and how the audit log, which lies in the
+// store, is kept.
 type Log struct {
 	// Level is debug, info, warn or error. Default "info".
 	Level string `yaml:"level"`
 	// Format is text or json. Default "json".
 	Format string `yaml:"format"`
+	// Retention is how long audit records are kept, in days, from 0 to 36500. Default 0: for ever.
+	Retention int `yaml:"retention"`
+	// Checkpoints is a file, best on another machine's disk, to which every signed checkpoint
+	// of the audit log is appended; an absolute path outside the data directory. Default "": none.
+	Checkpoints string `yaml:"checkpoints"`
 }
 
 // Ops is the operations listener.

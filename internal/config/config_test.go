@@ -48,12 +48,12 @@ func TestPortZeroPicksFreeOnesForAll(t *testing.T) {
 func TestEnvironmentBeatsFileAndPresetYieldsToSwitch(t *testing.T) {
 	c, err := load(t, "domain: a.example\nazure: {preset: strict}", map[string]string{
 		"SEALRING_DOMAIN": "b.example", "SEALRING_LISTEN_TLS_PORT": "9443", "SEALRING_AZURE_THROTTLE": "false",
-		"SEALRING_TOKENS_MANAGED_IDENTITY": "1h", "SEALRING_LISTEN_IMDS": "127.0.0.1:1,127.0.0.1:2",
+		"SEALRING_TOKENS_MANAGED_IDENTITY": "1h", "SEALRING_LOG_RETENTION": "90", "SEALRING_LOG_CHECKPOINTS": "/elsewhere/audit", "SEALRING_LISTEN_IMDS": "127.0.0.1:1,127.0.0.1:2",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Domain != "b.example" || c.Listen.TLSPort != 9443 || c.Tokens.ManagedIdentity != time.Hour || len(c.Listen.IMDS) != 2 {
+	if c.Domain != "b.example" || c.Listen.TLSPort != 9443 || c.Tokens.ManagedIdentity != time.Hour || c.Log.Retention != 90 || c.Log.Checkpoints != "/elsewhere/audit" || len(c.Listen.IMDS) != 2 {
 		t.Fatalf("got %+v", c)
 	}
 	if c.Azure.On(c.Azure.Throttle) || !c.Azure.On(c.Azure.Cache24h) {
@@ -80,6 +80,9 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 		"token life too long":              {"tokens: {managed_identity: 25h}", "tokens.managed_identity"},
 		"unknown preset":                   {"azure: {preset: lax}", "azure.preset"},
 		"log level":                        {"log: {level: loud}", "log.level"},
+		"retention below zero":             {"log: {retention: -1}", "log.retention"},
+		"checkpoints at no fixed place":    {"log: {checkpoints: audit.log}", "log.checkpoints"},
+		"checkpoints beside the data":      {"log: {checkpoints: /data/audit.log}", "log.checkpoints"},
 	} {
 		_, err := load(t, c.text, nil)
 		if !errors.Is(err, config.ErrInvalid) || !strings.Contains(fault.Message(err), c.names) {

@@ -205,8 +205,18 @@ func (c *Config) checkValues() error {
 		return ErrInvalid.With("log.level %q is none of debug, info, warn, error", c.Log.Level)
 	case !oneOf(c.Log.Format, "text", "json"):
 		return ErrInvalid.With("log.format %q is neither text nor json", c.Log.Format)
+	case c.Log.Retention < 0 || c.Log.Retention > 36500:
+		return ErrInvalid.With("log.retention %d is not a number of days from 0, for ever, to 36500", c.Log.Retention)
+	case c.Log.Checkpoints != "" && (!filepath.IsAbs(c.Log.Checkpoints) || within(c.Data, c.Log.Checkpoints)):
+		return ErrInvalid.With("log.checkpoints %q is not an absolute path outside the data directory: who can change the one could change the other", c.Log.Checkpoints)
 	}
 	return nil
+}
+
+// within reports whether path lies in dir; both are absolute.
+func within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
 // oneOf reports whether s is among words.
