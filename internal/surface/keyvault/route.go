@@ -68,7 +68,7 @@ func (rt route) fits(seg []string) (name, version string, ok bool) {
 			name = seg[n]
 		case part == "{version}":
 			version = seg[n]
-		case !strings.EqualFold(part, seg[n]):
+		case len(part) != len(seg[n]) || !strings.EqualFold(part, seg[n]): // of one length, so no look-alike outside ASCII
 			return "", "", false
 		}
 		n++

@@ -86,7 +86,7 @@ func match(pattern string, segments []string) (wild string, ok bool) {
 		switch {
 		case p == "*":
 			wild = segments[i]
-		case !strings.EqualFold(p, segments[i]):
+		case len(p) != len(segments[i]) || !strings.EqualFold(p, segments[i]): // of one length, so no look-alike outside ASCII
 			return "", false
 		}
 	}
