@@ -115,16 +115,16 @@ var refusals = map[string]map[string]string{
 	"Java":       {"mic": "ClientAuthenticationException", "dac": "ClientAuthenticationException", "msal": "MsalServiceException"},
 }
 
-// refusal is the type for one case. On IMDS, Go takes 400 without a selector, and Java's
-// chain any 400, for "there is no managed identity here" (TE 3.5).
-func refusal(language, how, kind string, c selection) string {
+// refusal is the type and the text for one case. On IMDS, Go takes 400 without a selector,
+// and Java's chain any 400, for "there is no managed identity here" (TE 3.5).
+func refusal(language, how, kind string, c selection) (errorType, says string) {
 	switch {
 	case kind == "vm" && language == "Go" && how != "msal" && len(c.args) == 0:
-		return "*azidentity.credentialUnavailableError"
+		return "*azidentity.credentialUnavailableError", c.says
 	case kind == "vm" && language == "Java" && how == "dac":
-		return "CredentialUnavailableException"
+		return "CredentialUnavailableException", "Managed Identity authentication is not available"
 	}
-	return refusals[language][how]
+	return refusals[language][how], c.says
 }
 
 // matrix runs every selection with every credential of every language.
@@ -139,8 +139,8 @@ func matrix(t *testing.T, p *platform, kind string) {
 					name := c.name + ", " + how
 					a := p.client([]string{"--app", c.host, "--kind", kind}, sdk.command, append([]string{"token", how, scope}, c.args...)...)
 					if c.object == "" {
-						if want := refusal(sdk.language, how, kind, c); a.OK || a.Type != want || !strings.Contains(a.Message, c.says) {
-							t.Errorf("%s: want %s that says %q, got %+v", name, want, c.says, a)
+						if want, says := refusal(sdk.language, how, kind, c); a.OK || a.Type != want || !strings.Contains(a.Message, says) {
+							t.Errorf("%s: want %s that says %q, got %+v", name, want, says, a)
 						}
 						continue
 					}
