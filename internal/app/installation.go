@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/keyring"
 	"github.com/sealring/sealring/internal/store"
 )
 
@@ -36,6 +37,13 @@ func settle(ctx context.Context, db *store.DB, ids *id.Source, domain string, po
 			return err
 		}
 		if len(values) == 0 {
+			issued, err := keyring.Issued(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if issued {
+				return errInstallation.With("this store was an issuer and the record of its installation is gone: restore a backup; nothing is made in its place")
+			}
 			if domain == "" {
 				domain = defaultDomain
 			}
@@ -91,7 +99,7 @@ var errInstallation = fault.New(fault.Precondition, "the installation's record i
 func parseInstallation(values map[string]string) (installation, error) {
 	port, err := strconv.Atoi(values["port"])
 	if err != nil || values["installation_id"] == "" || values["domain"] == "" || values["subscription_id"] == "" {
-		return installation{}, errInstallation
+		return installation{}, errInstallation.With("the record of the installation in the store is damaged: restore a backup; nothing is made in its place")
 	}
 	return installation{
 		id: values["installation_id"], domain: values["domain"], port: port,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sealring/sealring/internal/fault"
+	"github.com/sealring/sealring/internal/keyring"
 	"github.com/sealring/sealring/internal/seal"
 	"github.com/sealring/sealring/internal/store"
 )
@@ -40,6 +41,22 @@ func (c Config) loadKEK(ctx context.Context, db *store.DB, installation string) 
 	}
 	key, err = seal.LoadKEK(path)
 	return key, "", explainKEK(err, path)
+}
+
+// checkDataKeys refuses a store that was an issuer and whose data keys are gone: new ones
+// would open nothing of what it holds. Errors: keyring.ErrKeysLost.
+func checkDataKeys(ctx context.Context, db *store.DB) error {
+	inUse, err := seal.InUse(ctx, db)
+	if err != nil || inUse {
+		return err
+	}
+	return db.View(ctx, func(tx *store.Tx) error {
+		issued, err := keyring.Issued(ctx, tx)
+		if err != nil || !issued {
+			return err
+		}
+		return keyring.ErrKeysLost.With("this store was an issuer and its data keys are gone: restore a backup; nothing is made in their place")
+	})
 }
 
 // kekPlace is where the key-encryption key comes from: a file, or a program.

@@ -89,6 +89,9 @@ func (o *Offline) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := checkDataKeys(ctx, o.Store); err != nil {
+		return err
+	}
 	inUse, err := seal.InUse(ctx, o.Store)
 	if err != nil {
 		return err

@@ -185,6 +185,9 @@ func explainStore(err error, where string) error {
 
 // openKeys opens everything that is sealed: keys, authorities, the log.
 func (s *Server) openKeys(ctx context.Context) error {
+	if err := checkDataKeys(ctx, s.db); err != nil {
+		return err
+	}
 	kek, made, err := s.c.loadKEK(ctx, s.db, s.in.id)
 	if err != nil {
 		return err

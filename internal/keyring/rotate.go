@@ -66,6 +66,19 @@ func (k *Keyring) begin(ctx context.Context) error {
 	return err
 }
 
+// Issued reports whether a store ever was an issuer: what such a store has lost must never
+// be made anew.
+func Issued(ctx context.Context, tx *store.Tx) (bool, error) {
+	var marks, keys int64
+	if _, err := tx.Get(ctx, "SELECT COUNT(id) FROM signing_issuer", nil, &marks); err != nil {
+		return false, fmt.Errorf("read issuer mark: %w", err)
+	}
+	if _, err := tx.Get(ctx, "SELECT COUNT(kid) FROM signing_keys", nil, &keys); err != nil {
+		return false, fmt.Errorf("count signing keys: %w", err)
+	}
+	return marks+keys > 0, nil
+}
+
 // mark is what the store says about itself as an issuer.
 type mark struct {
 	issuer    bool
