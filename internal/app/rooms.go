@@ -45,9 +45,13 @@ func (s *Server) buildWorkloads(_ context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.workloads, err = workload.New(workload.Config{Now: s.c.Now, Rand: s.c.Rand, IDs: s.ids, Host: s.c.Hostname, IMDSHost: host})
+	s.workloads, err = workload.New(workload.Config{Now: s.c.Now, Rand: s.c.Rand, IDs: s.ids, Host: s.c.Hostname, IMDSHost: host, Keep: s.dir.file(workloadsFile)})
 	return err
 }
+
+// workloadsFile holds the digests of the endpoint secrets of running programs: of this machine,
+// so in the data directory and not in a store that replicas share.
+const workloadsFile = "workloads.json"
 
 // imdsHost reads the machine of unregistered callers; the zero ID if there is none.
 // Errors: config.ErrInvalid.

@@ -43,16 +43,20 @@ type Config struct {
 	// IMDSHost is the machine that every unregistered process acts for while nothing is
 	// registered at all (L-10); the zero ID means none.
 	IMDSHost resource.ID
+	// Keep is a file in which registrations outlive the server, so that a restart takes no
+	// identity from a running program; "" keeps none. It must be in a directory of our own.
+	Keep string
 }
 
-// Registry holds the workloads of this machine, in memory: they do not outlive their
-// processes, and a restart of the server makes them register anew. It is safe for
-// concurrent use.
+// Registry holds the workloads of this machine, in memory and in the file Config.Keep: they do
+// not outlive their processes, but the server. It is safe for concurrent use.
 type Registry struct {
 	now      func() time.Time
 	rand     io.Reader
 	ids      *id.Source
 	host     string
+	keep     string
+	saving   sync.Mutex    // taken before mu: files are written in the order of their contents
 	fallback *Workload     // the machine of Config.IMDSHost, or nil
 	scans    chan struct{} // holds a token per search of /proc under way
 
@@ -82,6 +86,12 @@ func New(c Config) (*Registry, error) {
 	}
 	if !c.IMDSHost.IsZero() {
 		r.fallback = &Workload{Handle: "imds-host", Resource: c.IMDSHost, Kind: Machine}
+	}
+	if c.Keep != "" {
+		r.keep = c.Keep
+		if err := r.restore(); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }
@@ -118,16 +128,27 @@ func (g *Registry) Register(s Spec) (Registration, error) {
 		return Registration{}, err
 	}
 	g.sweep()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.byHandle) >= maxWorkloads {
+	if !g.add(w, text) {
 		proc.release()
 		return Registration{}, ErrTooMany
 	}
+	if err := g.save(); err != nil {
+		return Registration{}, errors.Join(err, g.Release(w.Handle))
+	}
+	return w.registration(text), nil
+}
+
+// add makes w known by its secret; false when the registry is full.
+func (g *Registry) add(w *Workload, text string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.byHandle) >= maxWorkloads {
+		return false
+	}
 	g.byHandle[w.Handle] = w
 	g.bySecret[digest(text)] = hold{workload: w}
-	g.byRef[proc.ref] = append(g.byRef[proc.ref], w)
-	return w.registration(text), nil
+	g.byRef[w.proc.ref] = append(g.byRef[w.proc.ref], w)
+	return true
 }
 
 // registration is what the registrant is told of w.
@@ -182,12 +203,21 @@ func (g *Registry) Rotate(handle string, overlap time.Duration) (Registration, e
 	if err != nil {
 		return Registration{}, err
 	}
+	w, ok := g.replace(handle, text, overlap)
+	if !ok {
+		return Registration{}, ErrNotRegistered
+	}
+	return w.registration(text), g.save()
+}
+
+// replace gives a living workload the secret text beside, for overlap, its present one.
+func (g *Registry) replace(handle, text string, overlap time.Duration) (*Workload, bool) {
 	now := g.now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	w, ok := g.byHandle[handle]
 	if !ok || !w.aliveAt(now) {
-		return Registration{}, ErrNotRegistered
+		return nil, false
 	}
 	for key, h := range g.bySecret {
 		switch {
@@ -199,19 +229,21 @@ func (g *Registry) Rotate(handle string, overlap time.Duration) (Registration, e
 		}
 	}
 	g.bySecret[digest(text)] = hold{workload: w}
-	return w.registration(text), nil
+	return w, true
 }
 
 // Release ends a registration; its secrets stop working before Release returns. Errors: ErrNotRegistered.
 func (g *Registry) Release(handle string) error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	w, ok := g.byHandle[handle]
+	if ok {
+		g.remove(w)
+	}
+	g.mu.Unlock()
 	if !ok {
 		return ErrNotRegistered
 	}
-	g.remove(w)
-	return nil
+	return g.save()
 }
 
 // remove forgets w. The lock is held.

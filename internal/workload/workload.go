@@ -24,6 +24,8 @@ var (
 	ErrUnknownCaller = fault.New(fault.Denied, "the calling process belongs to no registered workload")
 	// ErrNoEvidence is a system on which a connection cannot be traced to a process.
 	ErrNoEvidence = fault.New(fault.Denied, "on this operating system a connection cannot be traced to a process; use the App Service endpoint")
+	// ErrKept is a file of registrations that cannot be used.
+	ErrKept = fault.New(fault.Internal, "the registrations of running programs cannot be read")
 	// ErrTooMany is a registry that is full.
 	ErrTooMany = fault.New(fault.Throttled, "too many workloads are registered")
 )
