@@ -38,6 +38,9 @@ func openDataDir(path string) (*dataDir, error) {
 		return nil, err
 	}
 	name := filepath.Join(path, "lock")
+	if err := checkFile(name, 0, publicFile); err != nil {
+		return nil, err
+	}
 	if _, err := os.Lstat(name); errors.Is(err, os.ErrNotExist) {
 		made = append([]string{name}, made...)
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/bearer"
 	"github.com/sealring/sealring/internal/client"
@@ -75,6 +77,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := seal.ProtectProcess(); err != nil {
 		return nil, err
 	}
+	unix.Umask(0o077) // nothing that this process makes is for others (S-24)
 	s := &Server{c: c, ids: id.NewSource(c.Rand)}
 	if c.AccessLog != nil {
 		s.access, err = httpd.NewAccessLog(httpd.AccessLogConfig{Handler: c.Log.Handler(), Out: c.AccessLog, Now: c.Now})
@@ -101,7 +104,7 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if s.dir, err = openDataDir(c.Data); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{s.refuseOrphan, s.openStore, s.checkClock, s.openKeys, s.recordClock, s.buildDomain, s.bootstrap, s.buildRooms} {
+	for _, step := range []func(context.Context) error{s.checkFiles, s.refuseOrphan, s.openStore, s.checkClock, s.openKeys, s.recordClock, s.buildDomain, s.bootstrap, s.buildRooms} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -150,6 +153,11 @@ func (c Config) openStore(ctx context.Context) (*store.DB, error) {
 		}
 		conf.PostgresDSN, where = dsn, "the PostgreSQL server of "+file
 	}
+	if path := conf.SQLitePath; path != "" {
+		if err := checkDatabase(path); err != nil {
+			return nil, err
+		}
+	}
 	db, err := store.New(ctx, conf)
 	if err != nil {
 		return nil, explainStore(err, where)
@@ -185,9 +193,6 @@ func explainStore(err error, where string) error {
 
 // openKeys opens everything that is sealed: keys, authorities, the log.
 func (s *Server) openKeys(ctx context.Context) error {
-	if err := checkDataKeys(ctx, s.db); err != nil {
-		return err
-	}
 	kek, made, err := s.c.loadKEK(ctx, s.db, s.in.id)
 	if err != nil {
 		return err
