@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/pressly/goose/v3"
 )
@@ -15,41 +16,55 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// undamagedVersion refuses a database whose tables are there and whose own account of them
-// is not what migrations leave: version 0 with a feed, or numbers missing between the first
-// and the last. On PostgreSQL nothing else would notice a lost row.
-func (db *DB) undamagedVersion(ctx context.Context, current int64, known []*goose.Source) error {
-	var feed, rows int64
-	err := db.View(ctx, func(tx *Tx) error {
-		query := "SELECT COUNT(*) FROM sqlite_master WHERE name = 'feed'"
-		if db.engine.lock != "" {
-			query = "SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('feed')"
+// undamagedVersions refuses a database whose tables are there and whose own account of them
+// is not what migrations leave: no account, one without its beginning, or one that lacks a
+// migration between the first and the last. On PostgreSQL nothing else would notice.
+// Versions above what we know are left to ErrNewer.
+func (db *DB) undamagedVersions(ctx context.Context, known []*goose.Source) error {
+	feed, account := false, false
+	var applied []int64
+	err := db.View(ctx, func(tx *Tx) (err error) {
+		if feed, err = tx.hasTable(ctx, "feed"); err != nil {
+			return err
 		}
-		if _, err := tx.Get(ctx, query, nil, &feed); err != nil {
-			return fmt.Errorf("look for the change feed: %w", err)
+		if account, err = tx.hasTable(ctx, "goose_db_version"); err != nil || !account {
+			return err
 		}
-		if feed == 0 && current == 0 {
+		return tx.Query(ctx, func(r Row) error {
+			var v int64
+			if err := r.Scan(&v); err != nil {
+				return fmt.Errorf("scan a version: %w", err)
+			}
+			applied = append(applied, v)
 			return nil
-		}
-		_, err := tx.Get(ctx, "SELECT COUNT(DISTINCT version_id) FROM goose_db_version WHERE version_id > 0 AND version_id <= $1", []any{current}, &rows)
-		if err != nil {
-			return fmt.Errorf("read the database's versions: %w", err)
-		}
-		return nil
+		}, "SELECT DISTINCT version_id FROM goose_db_version ORDER BY version_id")
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("read the database's versions: %w", err)
 	}
-	want := int64(0)
+	if !feed && !account {
+		return nil
+	}
+	want := []int64{0}
 	for _, m := range known {
-		if m.Version <= current {
-			want++
+		if len(applied) > 0 && m.Version <= applied[len(applied)-1] {
+			want = append(want, m.Version)
 		}
 	}
-	if (feed == 1) != (current > 0) || rows != want {
-		return fmt.Errorf("%w: it says that it is at version %d and lists %d of %d migrations", ErrCorrupt, current, rows, want)
+	if len(applied) < len(want) || !slices.Equal(applied[:len(want)], want) || feed != (len(want) > 1) {
+		return fmt.Errorf("%w: it lists migrations %v where %v are expected", ErrCorrupt, applied, want)
 	}
 	return nil
+}
+
+// hasTable reports whether there is a table of this name.
+func (tx *Tx) hasTable(ctx context.Context, name string) (bool, error) {
+	query := "SELECT name FROM sqlite_master WHERE type = 'table' AND name = $1"
+	if tx.db.engine.lock != "" {
+		query = "SELECT relname FROM pg_catalog.pg_class WHERE oid = to_regclass($1)"
+	}
+	var found string
+	return tx.Get(ctx, query, []any{name}, &found)
 }
 
 // migrate brings the tables to this release, or says ErrNewer.
@@ -62,15 +77,15 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load migrations: %w", db.engine.classify(err))
 	}
+	if err := db.undamagedVersions(ctx, p.ListSources()); err != nil {
+		return err
+	}
 	current, target, err := p.GetVersions(ctx)
 	if err != nil {
 		return fmt.Errorf("read the database's version: %w", db.engine.classify(err))
 	}
 	if current > target {
 		return ErrNewer.With("the database is at version %d and this release knows %d: start the release that wrote it, or restore a backup made before", current, target)
-	}
-	if err := db.undamagedVersion(ctx, current, p.ListSources()); err != nil {
-		return err
 	}
 	for current < target {
 		if err := Failpoint(MidMigration); err != nil {

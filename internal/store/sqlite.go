@@ -28,6 +28,9 @@ const oldestSQLite = "3.51.3"
 // looking at the structure of every page: both take some ten milliseconds there.
 const fullCheckBytes = 16 << 20
 
+// smallestPage is the least a SQLite database can have, in bytes.
+const smallestPage = 512
+
 // openSQLite opens the file with one writing connection and several reading ones. The
 // file and its companions are for the owner alone.
 func openSQLite(ctx context.Context, path string) (write, read *sql.DB, err error) {
@@ -73,8 +76,8 @@ func openSQLite(ctx context.Context, path string) (write, read *sql.DB, err erro
 func createPrivate(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
 	switch {
-	case err == nil && info.Size() == 0:
-		return fmt.Errorf("%w: %s is empty", ErrCorrupt, path)
+	case err == nil && info.Size() < smallestPage: // SQLite would take it for a new one
+		return fmt.Errorf("%w: %s has %d bytes", ErrCorrupt, path, info.Size())
 	case err == nil:
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err != nil {

@@ -76,3 +76,13 @@ func PostgresDSN(t testing.TB) string {
 	u.Path = "/" + name
 	return u.String()
 }
+
+// Eventually polls until ok reports true, for at most 10 s.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("10 s passed and not: %s", what)
+		}
+	}
+}
