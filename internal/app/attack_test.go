@@ -64,7 +64,12 @@ func (l *lines) String() string {
 // that this process is registered for, an app for a child process, and tokens.
 func attack(t *testing.T) *attacked {
 	t.Helper()
-	c := testConfig(t)
+	return attackOn(t, testConfig(t))
+}
+
+// attackOn is attack with a configuration.
+func attackOn(t *testing.T, c Config) *attacked {
+	t.Helper()
 	log := &lines{}
 	c.Log = slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	a := &attacked{running: start(t, c), roots: x509.NewCertPool(), log: log}
