@@ -202,7 +202,7 @@ func newKeysRevokeCommand() *cobra.Command {
 		Long: "Withdraws a key at once: our services refuse its tokens within a second, the key set drops it, and if\n" +
 			"it was signing the next key does from now on. There is no way back. Programs get new tokens by\n" +
 			"themselves when they next ask; verifiers of your own that cached the key set accept tokens of the\n" +
-			"old key until they refresh it.",
+			"old key until they refresh it. Write -- before a key id that begins with a dash.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Reason == "" {

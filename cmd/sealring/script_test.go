@@ -74,7 +74,7 @@ func readmeCommands(t *testing.T) string {
 // commands are what scripts can say beside what every script can.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := maps.Clone(harm)
-	all["status"], all["ready"] = status, ready
+	all["status"], all["ready"], all["activekey"] = status, ready, activeKey
 	return all
 }
 
