@@ -37,9 +37,12 @@ func newSealer(t testing.TB, db *store.DB) *seal.Sealer {
 // newCheckpoints returns Checkpoints of l; change, if set, adds to the configuration.
 func newCheckpoints(t testing.TB, db *store.DB, l *audit.Log, change func(*audit.CheckpointsConfig)) *audit.Checkpoints {
 	t.Helper()
-	conf := audit.CheckpointsConfig{Log: l, Sealer: newSealer(t, db), Report: slog.New(slog.DiscardHandler), Rand: rand.Reader}
+	conf := audit.CheckpointsConfig{Log: l, Report: slog.New(slog.DiscardHandler), Rand: rand.Reader}
 	if change != nil {
 		change(&conf)
+	}
+	if conf.Sealer == nil {
+		conf.Sealer = newSealer(t, db)
 	}
 	c, err := audit.NewCheckpoints(conf)
 	if err != nil {
