@@ -128,6 +128,11 @@ func execSQL(ts *testscript.TestScript, _ bool, args []string) {
 func copyDir(ts *testscript.TestScript, _ bool, args []string) {
 	to := ts.MkAbs(args[1])
 	ts.Check(os.CopyFS(to, os.DirFS(ts.MkAbs(args[0]))))
+	files, err := filepath.Glob(filepath.Join(to, "*"))
+	ts.Check(err)
+	for _, file := range files { // CopyFS makes them readable by everybody
+		ts.Check(os.Chmod(file, 0o600))
+	}
 	ts.Check(os.Chmod(to, 0o700))
 }
 
