@@ -19,7 +19,7 @@ const usage = `usage:
   client.mjs token mic|dac|msal SCOPE [client_id=ID|object_id=ID|resource_id=ID]
   client.mjs secretcred TENANT CLIENT-ID SECRET-FILE SCOPE
   client.mjs certcred TENANT CLIENT-ID PEM-FILE SCOPE
-  client.mjs verify ISSUER-URL AUDIENCE TOKEN-FILE`;
+  client.mjs verify ISSUER-URL AUDIENCE TOKEN-FILE...`;
 
 // Keeps refusals quick: one repetition, after at most a second. A public option.
 const retryOptions = { maxRetries: 1, retryDelayInMs: 200, maxRetryDelayInMs: 1000 };
@@ -67,9 +67,9 @@ async function secret(vault, name, by) {
   return { ok: true, value: (await client.getSecret(name)).value };
 }
 
-// verify checks a token with what the issuer publishes, and nothing else. The fetch built
+// verify checks tokens, one after the other, with what the issuer publishes and nothing else. The fetch built
 // into this version of Node does not know HTTPS_PROXY; the one of its own library does.
-async function verify(issuer, audience, file) {
+async function verify(issuer, audience, files) {
   const dispatcher = new EnvHttpProxyAgent();
   const viaProxy = (url, options) => fetch(url, { ...options, dispatcher });
   const response = await viaProxy(issuer.replace(/\/$/, "") + "/.well-known/openid-configuration");
@@ -78,14 +78,18 @@ async function verify(issuer, audience, file) {
     throw new Error(`discovery of ${issuer} names the issuer ${discovery.issuer}`);
   }
   const keys = createRemoteJWKSet(new URL(discovery.jwks_uri), { [customFetch]: viaProxy });
-  const text = (await readFile(file, "ascii")).trim();
-  const { payload } = await jwtVerify(text, keys, {
-    issuer,
-    audience,
-    algorithms: ["RS256"],
-    requiredClaims: ["exp", "nbf", "iat"],
-  });
-  return { ok: true, claims: payload };
+  let claims;
+  for (const file of files) {
+    const text = (await readFile(file, "ascii")).trim();
+    const verified = await jwtVerify(text, keys, {
+      issuer,
+      audience,
+      algorithms: ["RS256"],
+      requiredClaims: ["exp", "nbf", "iat"],
+    });
+    claims = verified.payload;
+  }
+  return { ok: true, claims };
 }
 
 // commands are what can be asked for, with the number of arguments each needs.
@@ -106,7 +110,7 @@ const commands = {
     ([tenant, client, certificatePath, scope]) =>
       token(new ClientCertificateCredential(tenant, client, { certificatePath }), scope),
   ],
-  verify: [3, ([issuer, audience, file]) => verify(issuer, audience, file)],
+  verify: [3, ([issuer, audience, ...files]) => verify(issuer, audience, files)],
 };
 
 // refusal tells how a call failed: type, HTTP status and code where the SDK gives them.

@@ -12,7 +12,7 @@ USAGE = """usage:
   client.py token mic|dac|msal SCOPE [client_id=ID|object_id=ID|resource_id=ID]
   client.py secretcred TENANT CLIENT-ID SECRET-FILE SCOPE
   client.py certcred TENANT CLIENT-ID PEM-FILE SCOPE
-  client.py verify ISSUER-URL AUDIENCE TOKEN-FILE"""
+  client.py verify ISSUER-URL AUDIENCE TOKEN-FILE..."""
 
 # Keeps refusals quick: one repetition, after at most a second. Public pipeline options.
 RETRY = {"retry_total": 1, "retry_backoff_factor": 0.2, "retry_backoff_max": 1}
@@ -82,19 +82,21 @@ def secret(vault, name, by):
     return {"ok": True, "value": client.get_secret(name).value}
 
 
-def verify(issuer, audience, file):
-    """Checks a token with what the issuer publishes, and nothing else."""
+def verify(issuer, audience, files):
+    """Checks tokens, one after the other, with what the issuer publishes and nothing else."""
     import jwt
 
-    with open(file, encoding="ascii") as f:
-        token = f.read().strip()
     with urllib.request.urlopen(issuer.rstrip("/") + "/.well-known/openid-configuration", timeout=20) as response:
         discovery = json.load(response)
     if discovery["issuer"] != issuer:
         raise ValueError(f"discovery of {issuer} names the issuer {discovery['issuer']}")
-    key = jwt.PyJWKClient(discovery["jwks_uri"]).get_signing_key_from_jwt(token)
-    claims = jwt.decode(token, key, algorithms=["RS256"], audience=audience, issuer=issuer,
-                        options={"require": ["exp", "nbf", "iat", "iss", "aud"]})
+    keys = jwt.PyJWKClient(discovery["jwks_uri"])
+    for file in files:
+        with open(file, encoding="ascii") as f:
+            token = f.read().strip()
+        key = keys.get_signing_key_from_jwt(token)
+        claims = jwt.decode(token, key, algorithms=["RS256"], audience=audience, issuer=issuer,
+                            options={"require": ["exp", "nbf", "iat", "iss", "aud"]})
     return {"ok": True, "claims": claims}
 
 
@@ -114,8 +116,8 @@ def run(args):
                 return answer_token(ClientSecretCredential(tenant, client, f.read().strip()), scope)
         case ["certcred", tenant, client, file, scope]:
             return answer_token(CertificateCredential(tenant, client, file), scope)
-        case ["verify", issuer, audience, file]:
-            return verify(issuer, audience, file)
+        case ["verify", issuer, audience, _, *_]:
+            return verify(issuer, audience, args[3:])
     print(USAGE, file=sys.stderr)
     sys.exit(2)
 
