@@ -1,0 +1,69 @@
+package app
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// starters are the only files that may start programs, and which.
+var starters = map[string]string{
+	"internal/app/keys.go":     "the operator's kek.command, argument by argument",
+	"internal/launch/child.go": "the command line of `sealring run`",
+}
+
+// S-25: no text of a request can reach a shell, an evaluated template or a log's format:
+// programs are started in named places only, never a shell, no template engine is linked
+// in, and what is logged or formatted by a room is never itself a format.
+func TestNothingIsHandedToAShell(t *testing.T) {
+	root := filepath.Join("..", "..")
+	seen := 0
+	for _, dir := range []string{"cmd", "internal"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			set := token.NewFileSet()
+			file, err := parser.ParseFile(set, path, nil, 0)
+			if err != nil {
+				return err
+			}
+			name, err := filepath.Rel(root, path)
+			if err != nil {
+				return err
+			}
+			for _, imported := range file.Imports {
+				switch imported.Path.Value {
+				case `"text/template"`, `"html/template"`, `"plugin"`:
+					t.Errorf("%s imports %s", name, imported.Path.Value)
+				case `"os/exec"`:
+					seen++
+					if starters[filepath.ToSlash(name)] == "" {
+						t.Errorf("%s starts programs", name)
+					}
+				}
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+					switch text, _ := strconv.Unquote(lit.Value); text {
+					case "sh", "bash", "/bin/sh", "/bin/bash", "cmd.exe", "powershell":
+						t.Errorf("%s: a shell: %s", set.Position(n.Pos()), lit.Value)
+					}
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen != len(starters) {
+		t.Errorf("%d files start programs, the list has %d", seen, len(starters))
+	}
+}
