@@ -60,13 +60,27 @@ func TestConcurrentWritesAreAllThereAndChained(t *testing.T) {
 			wg.Go(func() {
 				for i := range each {
 					e := audit.Event{Kind: audit.SignIn, Operation: "token.issue", Target: fmt.Sprint(c, i)}
-					if err := l.Write(t.Context(), e); err != nil {
+					ctx := t.Context()
+					if c%2 == 0 { // the others act for nobody, also in the batch of one who does
+						e.Reason = "somebody"
+						ctx = audit.WithActor(ctx, audit.Actor{Name: "somebody"})
+					}
+					if err := l.Write(ctx, e); err != nil {
 						t.Error(err)
 					}
 				}
 			})
 		}
 		wg.Wait()
+		events, err := l.List(t.Context(), audit.Filter{})
+		if err != nil || len(events) != callers*each {
+			t.Fatalf("%d events, %v", len(events), err)
+		}
+		for _, e := range events {
+			if e.Actor.Name != e.Reason {
+				t.Errorf("%s is on record as done by %q", e.Target, e.Actor.Name)
+			}
+		}
 		if err := c.Finish(t.Context()); err != nil {
 			t.Fatal(err)
 		}

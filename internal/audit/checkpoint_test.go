@@ -107,6 +107,16 @@ func TestNothingIsSignedOverDamage(t *testing.T) {
 		if got := strings.Count(fmt.Sprint(operations(t, l, audit.Security)), "audit.damage"); got != 1 {
 			t.Errorf("%d records of damage, want 1", got)
 		}
+
+		// Also where everything that was signed is gone, a restart does not begin anew.
+		execute(t, db, "DELETE FROM audit_checkpoints", "DELETE FROM audit_keys")
+		again := newCheckpoints(t, db, l, func(conf *audit.CheckpointsConfig) { conf.Sealer = c.Sealer })
+		if err := again.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := found(t, again, nil); got != "log" {
+			t.Errorf("without keys and checkpoints: %s", got)
+		}
 	})
 }
 

@@ -14,6 +14,9 @@ import (
 // sealPurpose is what the signing key is sealed for: it opens for nothing else (S-32).
 const sealPurpose = "audit.checkpoint"
 
+// keyCreated is the operation under which the making of a key is on record.
+const keyCreated = "audit.key.create"
+
 // keyID names a key: the first 16 bytes of the SHA-256 of its public half.
 func keyID(public ed25519.PublicKey) string {
 	h := sha256.Sum256(public)
@@ -52,8 +55,17 @@ func (c *Checkpoints) keys(ctx context.Context, tx *store.Tx) (public map[string
 	return public, private, nil
 }
 
-// newKey makes a signing key, and puts that on record: an installation has one for ever.
+// newKey makes a signing key, and puts that on record: an installation has one for ever,
+// and where the record says that there was one, none is made in its place. Errors: ErrBroken.
 func (c *Checkpoints) newKey(ctx context.Context, tx *store.Tx) (ed25519.PrivateKey, error) {
+	var seq int64
+	lost, err := tx.Get(ctx, "SELECT seq FROM audit WHERE kind = $1 AND operation = $2 LIMIT 1", []any{string(Security), keyCreated}, &seq)
+	if err != nil {
+		return nil, fmt.Errorf("look for an earlier audit key: %w", err)
+	}
+	if lost {
+		return nil, ErrBroken.With("the key that signs audit checkpoints is gone")
+	}
 	seed := make([]byte, ed25519.SeedSize)
 	if _, err := io.ReadFull(c.Rand, seed); err != nil {
 		return nil, fmt.Errorf("draw an audit key: %w", err)
@@ -68,5 +80,5 @@ func (c *Checkpoints) newKey(ctx context.Context, tx *store.Tx) (ed25519.Private
 	if err != nil {
 		return nil, fmt.Errorf("keep an audit key: %w", err)
 	}
-	return key, c.Log.Record(ctx, tx, Event{Kind: Security, Operation: "audit.key.create", Target: id, Outcome: Succeeded})
+	return key, c.Log.Record(ctx, tx, Event{Kind: Security, Operation: keyCreated, Target: id, Outcome: Succeeded})
 }

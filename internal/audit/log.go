@@ -71,6 +71,32 @@ func (l *Log) Record(ctx context.Context, tx *store.Tx, e Event) error {
 	if e.Actor == (Actor{}) {
 		e.Actor = ActorFrom(ctx)
 	}
+	h, err := l.head(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return l.append(ctx, tx, &h, e)
+}
+
+// head is where a chain ends: the number of the last record and its hash; zero if there is none.
+type head struct {
+	seq  int64
+	hash []byte
+}
+
+// head reads the end of this server's chain.
+func (l *Log) head(ctx context.Context, tx *store.Tx) (h head, err error) {
+	h.hash = []byte{}
+	_, err = tx.Get(ctx, "SELECT seq, hash FROM audit WHERE server = $1 ORDER BY seq DESC LIMIT 1", []any{l.server}, &h.seq, &h.hash)
+	if err != nil {
+		return h, fmt.Errorf("%w: read the head of the chain: %w", ErrUnavailable, err)
+	}
+	return h, nil
+}
+
+// append adds a record behind h and moves h to it. The actor is e's: in a batch, ctx is of
+// one caller and e may be another's.
+func (l *Log) append(ctx context.Context, tx *store.Tx, h *head, e Event) error {
 	if e.Time.IsZero() {
 		e.Time = l.now()
 	}
@@ -80,26 +106,22 @@ func (l *Log) Record(ctx context.Context, tx *store.Tx, e Event) error {
 	if err != nil {
 		return fmt.Errorf("encode audit event: %w", err)
 	}
-	seq, prev := int64(0), []byte{}
-	_, err = tx.Get(ctx, "SELECT seq, hash FROM audit WHERE server = $1 ORDER BY seq DESC LIMIT 1", []any{l.server}, &seq, &prev)
-	if err != nil {
-		return fmt.Errorf("%w: read the head of the chain: %w", ErrUnavailable, err)
-	}
-	seq++
+	next := head{seq: h.seq + 1, hash: link(h.hash, l.server, h.seq+1, body)}
 	_, err = tx.Exec(ctx, `INSERT INTO audit (server, seq, at, kind, tenant_id, principal_id, operation, target, correlation_id, body, prev, hash)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		l.server, seq, e.Time.Unix(), string(e.Kind), string(e.Actor.Tenant), string(e.Actor.Object),
-		e.Operation, e.Target, e.Actor.CorrelationID, string(body), prev, link(prev, l.server, seq, body))
+		l.server, next.seq, e.Time.Unix(), string(e.Kind), string(e.Actor.Tenant), string(e.Actor.Object),
+		e.Operation, e.Target, e.Actor.CorrelationID, string(body), h.hash, next.hash)
 	if err != nil {
 		return fmt.Errorf("%w: append: %w", ErrUnavailable, err)
 	}
+	*h = next
 	if l.unsigned.Add(1) >= checkpointRecords {
 		select {
 		case l.full <- struct{}{}:
 		default:
 		}
 	}
-	return store.Failpoint(store.AfterAudit)
+	return nil
 }
 
 // link is the hash of a record: over the one before it, the server, the number and the
@@ -182,8 +204,12 @@ func (l *Log) flush(ctx context.Context, b *batch) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	err := l.db.Update(ctx, func(tx *store.Tx) error {
+		h, err := l.head(ctx, tx)
+		if err != nil {
+			return err
+		}
 		for _, e := range b.entries {
-			if err := l.Record(ctx, tx, *e); err != nil {
+			if err := l.append(ctx, tx, &h, *e); err != nil {
 				return err
 			}
 		}
