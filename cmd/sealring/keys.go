@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealring/sealring/internal/app"
-	"github.com/sealring/sealring/internal/keyring"
 )
 
 // publishedLongEnough is for how long the key set shows a key before it signs, so that
@@ -42,7 +41,7 @@ func (f *keysFlags) register(cmd *cobra.Command) {
 }
 
 // with opens the installation, runs fn on its keys and closes it.
-func (f *keysFlags) with(cmd *cobra.Command, fn func(context.Context, *keyring.Keyring) error) (err error) {
+func (f *keysFlags) with(cmd *cobra.Command, fn func(context.Context, *app.Keyring) error) (err error) {
 	c, err := f.load(cmd)
 	if err != nil {
 		return err
@@ -89,7 +88,7 @@ func newKeysListCommand() *cobra.Command {
 		Short: "Print every signing key, its state and its times",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.with(cmd, func(ctx context.Context, keys *keyring.Keyring) error {
+			return f.with(cmd, func(ctx context.Context, keys *app.Keyring) error {
 				all, err := keys.List(ctx)
 				if err != nil {
 					return err
@@ -107,7 +106,7 @@ func newKeysListCommand() *cobra.Command {
 }
 
 // printKeysJSON writes the list for scripts.
-func printKeysJSON(w io.Writer, all []keyring.Key) error {
+func printKeysJSON(w io.Writer, all []app.SigningKey) error {
 	out := struct {
 		Keys []shownKey `json:"keys"`
 	}{Keys: []shownKey{}}
@@ -129,7 +128,7 @@ func ifSet(t time.Time) *time.Time {
 }
 
 // printKeys writes the list for a person.
-func printKeys(w io.Writer, all []keyring.Key) error {
+func printKeys(w io.Writer, all []app.SigningKey) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "KID\tSTATE\tSIGNS FROM\tUNTIL\tNOTE")
 	for _, k := range all {
@@ -151,7 +150,7 @@ func printKeys(w io.Writer, all []keyring.Key) error {
 // newKeysRotateCommand schedules a takeover.
 func newKeysRotateCommand() *cobra.Command {
 	var f keysFlags
-	var o keyring.RotateOptions
+	var o app.RotateOptions
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "rotate",
@@ -163,7 +162,7 @@ func newKeysRotateCommand() *cobra.Command {
 			if o.Force && o.Reason == "" {
 				return usagef("--force needs --reason, for the record")
 			}
-			return f.with(cmd, func(ctx context.Context, keys *keyring.Keyring) error {
+			return f.with(cmd, func(ctx context.Context, keys *app.Keyring) error {
 				to, err := keys.Rotate(ctx, o)
 				if err != nil {
 					return err
@@ -195,7 +194,7 @@ func newKeysRotateCommand() *cobra.Command {
 // newKeysRevokeCommand withdraws a key at once.
 func newKeysRevokeCommand() *cobra.Command {
 	var f keysFlags
-	var o keyring.RevokeOptions
+	var o app.RevokeOptions
 	cmd := &cobra.Command{
 		Use:   "revoke KID",
 		Short: "Withdraw a key at once, for example one that was stolen",
@@ -208,7 +207,7 @@ func newKeysRevokeCommand() *cobra.Command {
 			if o.Reason == "" {
 				return usagef("--reason is empty: say why, for the record")
 			}
-			return f.with(cmd, func(ctx context.Context, keys *keyring.Keyring) error {
+			return f.with(cmd, func(ctx context.Context, keys *app.Keyring) error {
 				if err := keys.Revoke(ctx, args[0], o); err != nil {
 					return err
 				}
@@ -242,7 +241,7 @@ func newKeysHoldCommand() *cobra.Command {
 			if reason == "" {
 				return usagef("--reason is empty: say why, for the record")
 			}
-			return f.with(cmd, func(ctx context.Context, keys *keyring.Keyring) error {
+			return f.with(cmd, func(ctx context.Context, keys *app.Keyring) error {
 				kid, err := keys.Hold(ctx, first(args), reason)
 				if err != nil {
 					return err
@@ -266,7 +265,7 @@ func newKeysReleaseCommand() *cobra.Command {
 		Short: "End the hold of a key: of the one that is held, if none is named",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.with(cmd, func(ctx context.Context, keys *keyring.Keyring) error {
+			return f.with(cmd, func(ctx context.Context, keys *app.Keyring) error {
 				kid, err := keys.Release(ctx, first(args))
 				if err != nil {
 					return err

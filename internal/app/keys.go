@@ -16,6 +16,18 @@ import (
 	"github.com/sealring/sealring/internal/store"
 )
 
+// The keyring as commands see it, which import nothing below this package.
+type (
+	// Keyring is what Offline.Keys opens.
+	Keyring = keyring.Keyring
+	// SigningKey is one of its keys.
+	SigningKey = keyring.Key
+	// RotateOptions say how a rotation may differ from the schedule.
+	RotateOptions = keyring.RotateOptions
+	// RevokeOptions say why a key is withdrawn.
+	RevokeOptions = keyring.RevokeOptions
+)
+
 // kekCommandTimeout bounds kek.command.
 const kekCommandTimeout = 30 * time.Second
 
