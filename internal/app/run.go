@@ -131,7 +131,7 @@ func (s *Server) servers(ctx context.Context) []*server {
 		return newServer(httpd.LocalOnly(ln), httpd.NodeServer(base, h, s.c.Log, workload.ConnContext))
 	}
 	out := []*server{
-		newServer(s.listeners.tls, api),
+		newServer(httpd.Bounded(s.listeners.tls), api),
 		local(s.listeners.node, s.rooms.appservice),
 		newServer(s.listeners.socket, httpd.NodeServer(base, s.rooms.node, s.c.Log, node.ConnContext)),
 		{
