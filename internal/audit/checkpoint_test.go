@@ -352,3 +352,29 @@ func BenchmarkWrite(b *testing.B) {
 		})
 	}
 }
+
+// S-32: the key that signs checkpoints opens for nothing else, and lies nowhere in the open.
+func TestTheCheckpointKeyHasOnePurpose(t *testing.T) {
+	db := storetest.SQLite(t)
+	c := newCheckpoints(t, db, newLog(t, db), nil)
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	var sealed []byte
+	err := db.View(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Get(t.Context(), "SELECT id, sealed FROM audit_keys", nil, &id, &sealed)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Sealer.Open(t.Context(), "audit.checkpoint", id, sealed); err != nil {
+		t.Errorf("for its own purpose: %v", err)
+	}
+	for _, other := range [][2]string{{"keyring", id}, {"pki", id}, {"audit.checkpoint", "other"}} {
+		if _, err := c.Sealer.Open(t.Context(), other[0], other[1], sealed); err == nil {
+			t.Errorf("opens as %v", other)
+		}
+	}
+}
