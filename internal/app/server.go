@@ -144,7 +144,7 @@ func (s *Server) openStore(ctx context.Context) error {
 
 // openStore opens the configured engine.
 func (c Config) openStore(ctx context.Context) (*store.DB, error) {
-	conf := store.Config{SQLitePath: c.SQLitePath(), Now: c.Now}
+	conf := store.Config{SQLitePath: c.SQLitePath(), Now: c.Now, Log: c.Log}
 	where := conf.SQLitePath
 	if file := c.Store.Postgres.DSNFile; file != "" {
 		dsn, err := readDSN(file)

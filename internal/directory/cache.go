@@ -266,7 +266,7 @@ func (l *loadedRows) readTenants(ctx context.Context, tx *store.Tx, only string)
 // readPrincipals loads one service principal, or all for ""; tombstones are left out.
 func (l *loadedRows) readPrincipals(ctx context.Context, tx *store.Tx, only string) error {
 	condition, args := onlyRow("id", only)
-	return tx.Query(ctx, func(r store.Row) error {
+	return tx.Query(ctx, tx.Sound(ctx, "service principal", func(r store.Row) error {
 		sp := &ServicePrincipal{}
 		var alternative, names string
 		var created int64
@@ -280,6 +280,6 @@ func (l *loadedRows) readPrincipals(ctx context.Context, tx *store.Tx, only stri
 		sp.Created = instant(created)
 		l.principals = append(l.principals, sp)
 		return nil
-	}, `SELECT id, tenant_id, app_id, kind, display_name, alternative_names, names, enabled, created_at
+	}), `SELECT id, tenant_id, app_id, kind, display_name, alternative_names, names, enabled, created_at
 		FROM directory_service_principals WHERE deleted_at = 0`+condition, args...)
 }

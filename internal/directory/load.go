@@ -14,7 +14,7 @@ import (
 func (l *loadedRows) readApplications(ctx context.Context, tx *store.Tx, only string) error {
 	condition, args := onlyRow("app_id", only)
 	byApp := map[id.App]*storedApplication{}
-	err := tx.Query(ctx, func(r store.Row) error {
+	err := tx.Query(ctx, tx.Sound(ctx, "application", func(r store.Row) error {
 		a := &storedApplication{}
 		var uris string
 		var created int64
@@ -28,7 +28,7 @@ func (l *loadedRows) readApplications(ctx context.Context, tx *store.Tx, only st
 		byApp[a.App] = a
 		l.applications = append(l.applications, a)
 		return nil
-	}, `SELECT app_id, id, tenant_id, display_name, identifier_uris, token_version, created_at
+	}), `SELECT app_id, id, tenant_id, display_name, identifier_uris, token_version, created_at
 		FROM directory_applications WHERE deleted_at = 0`+condition, args...)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (l *loadedRows) readApplications(ctx context.Context, tx *store.Tx, only st
 // readSecrets adds client secrets to the applications they belong to.
 func readSecrets(ctx context.Context, tx *store.Tx, only string, byApp map[id.App]*storedApplication) error {
 	condition, args := onlyRow("app_id", only)
-	return tx.Query(ctx, func(r store.Row) error {
+	return tx.Query(ctx, tx.Sound(ctx, "client secret", func(r store.Row) error {
 		var s storedSecret
 		var app id.App
 		var start, end int64
@@ -54,14 +54,14 @@ func readSecrets(ctx context.Context, tx *store.Tx, only string, byApp map[id.Ap
 			a.secrets = append(a.secrets, s)
 		}
 		return nil
-	}, `SELECT key_id, app_id, display_name, hint, hash, start_at, end_at FROM directory_secrets
+	}), `SELECT key_id, app_id, display_name, hint, hash, start_at, end_at FROM directory_secrets
 		WHERE 1 = 1`+condition+` ORDER BY start_at, key_id`, args...)
 }
 
 // readCertificates adds certificates to the applications they belong to.
 func readCertificates(ctx context.Context, tx *store.Tx, only string, byApp map[id.App]*storedApplication) error {
 	condition, args := onlyRow("app_id", only)
-	return tx.Query(ctx, func(r store.Row) error {
+	return tx.Query(ctx, tx.Sound(ctx, "certificate", func(r store.Row) error {
 		var c Certificate
 		var app id.App
 		var der []byte
@@ -78,6 +78,6 @@ func readCertificates(ctx context.Context, tx *store.Tx, only string, byApp map[
 			a.certificates = append(a.certificates, c)
 		}
 		return nil
-	}, `SELECT key_id, app_id, display_name, der, start_at, end_at FROM directory_certificates
+	}), `SELECT key_id, app_id, display_name, der, start_at, end_at FROM directory_certificates
 		WHERE 1 = 1`+condition+` ORDER BY start_at, key_id`, args...)
 }

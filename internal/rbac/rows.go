@@ -14,7 +14,7 @@ import (
 // readAssignments reads the assignments that a WHERE clause selects; all for "".
 func readAssignments(ctx context.Context, tx *store.Tx, where string, args []any) ([]*Assignment, error) {
 	var list []*Assignment
-	err := tx.Query(ctx, func(r store.Row) error {
+	err := tx.Query(ctx, tx.Sound(ctx, "role assignment", func(r store.Row) error {
 		var a Assignment
 		var name, scope, role, principal, kind, createdBy, updatedBy string
 		var created, updated int64
@@ -30,7 +30,7 @@ func readAssignments(ctx context.Context, tx *store.Tx, where string, args []any
 		a.Updated, a.UpdatedBy = time.Unix(updated, 0).UTC(), id.Object(updatedBy)
 		list = append(list, &a)
 		return nil
-	}, `SELECT name, scope, role_id, principal_id, principal_type, description, created_at, created_by, updated_at, updated_by
+	}), `SELECT name, scope, role_id, principal_id, principal_type, description, created_at, created_by, updated_at, updated_by
 		FROM role_assignment `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read role assignments: %w", err)
@@ -53,7 +53,7 @@ func insertAssignment(ctx context.Context, tx *store.Tx, a *Assignment) error {
 // readDefinitions reads all custom roles.
 func readDefinitions(ctx context.Context, tx *store.Tx) ([]*Definition, error) {
 	var list []*Definition
-	err := tx.Query(ctx, func(r store.Row) error {
+	err := tx.Query(ctx, tx.Sound(ctx, "role definition", func(r store.Row) error {
 		d := Definition{Type: Custom}
 		var role, permissions, scopes, createdBy, updatedBy string
 		var created, updated int64
@@ -71,7 +71,7 @@ func readDefinitions(ctx context.Context, tx *store.Tx) ([]*Definition, error) {
 		d.Updated, d.UpdatedBy = time.Unix(updated, 0).UTC(), id.Object(updatedBy)
 		list = append(list, &d)
 		return nil
-	}, `SELECT id, name, description, permissions, assignable_scopes, created_at, created_by, updated_at, updated_by
+	}), `SELECT id, name, description, permissions, assignable_scopes, created_at, created_by, updated_at, updated_by
 		FROM role_definition ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("read role definitions: %w", err)

@@ -174,3 +174,36 @@ func TestAPanicReleasesTheWriter(t *testing.T) {
 		}
 	})
 }
+
+// S-67: a row that does not scan is left out where the caller says that nobody gains by it,
+// and is an error elsewhere.
+func TestAMalformedRowIsLeftOutOfASoundQuery(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		table(t, db)
+		for _, k := range []string{"a", "not a number", "b"} {
+			if err := write(t, db, k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx := t.Context()
+		var seen []string
+		scan := func(r store.Row) error {
+			var k string
+			var b []byte
+			if err := r.Scan(&k, &b); err != nil || len(k) > 1 {
+				return errors.Join(errors.New("malformed"), err)
+			}
+			seen = append(seen, k)
+			return nil
+		}
+		const all = "SELECT k, b FROM pairs ORDER BY k"
+		if err := db.View(ctx, func(tx *store.Tx) error { return tx.Query(ctx, scan, all) }); err == nil {
+			t.Error("no error without Sound")
+		}
+		seen = nil
+		err := db.View(ctx, func(tx *store.Tx) error { return tx.Query(ctx, tx.Sound(ctx, "pair", scan), all) })
+		if err != nil || fmt.Sprint(seen) != "[a b]" {
+			t.Errorf("with Sound: %v, %v", seen, err)
+		}
+	})
+}

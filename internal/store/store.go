@@ -18,6 +18,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,8 @@ type Config struct {
 	// FeedLimit is how long the change feed may be unreadable before Fresh fails: 0 means
 	// 5 s, at most 60 s (L-3).
 	FeedLimit time.Duration
+	// Log hears of rows that Sound leaves out; nil says nothing.
+	Log *slog.Logger
 }
 
 // DB is an open, migrated store. It is safe for concurrent use.
@@ -56,6 +59,7 @@ type DB struct {
 	write  *sql.DB // on SQLite one connection; on PostgreSQL the same pool as read
 	read   *sql.DB
 	now    func() time.Time
+	log    *slog.Logger
 	last   atomic.Int64 // highest feed sequence delivered to subscribers
 
 	feedLimit time.Duration
@@ -84,7 +88,10 @@ func New(ctx context.Context, c Config) (*DB, error) {
 	if c.FeedLimit < 0 || c.FeedLimit > maxFeedLimit {
 		return nil, errors.New("store: FeedLimit is not between 0 and 60 s")
 	}
-	db := &DB{now: c.Now, feedLimit: c.FeedLimit, subscribers: map[string][]func([]string){}}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	db := &DB{now: c.Now, log: c.Log, feedLimit: c.FeedLimit, subscribers: map[string][]func([]string){}}
 	var err error
 	if c.SQLitePath != "" {
 		db.engine = sqliteEngine
@@ -225,6 +232,18 @@ func (tx *Tx) Query(ctx context.Context, scan func(Row) error, query string, arg
 func (tx *Tx) failed(err error) error {
 	tx.db.notice(err, tx.writes)
 	return tx.db.engine.classify(err)
+}
+
+// Sound makes of scan one that leaves out a row it fails on, and logs what and why: what
+// every decision loads must not be lost to one malformed row (S-67). What is left out
+// counts as not there, so use it only where that allows nobody more.
+func (tx *Tx) Sound(ctx context.Context, what string, scan func(Row) error) func(Row) error {
+	return func(r Row) error {
+		if err := scan(r); err != nil {
+			tx.db.log.ErrorContext(ctx, "a malformed row is ignored", "row", what, "err", err)
+		}
+		return nil
+	}
 }
 
 // Row is a result row to be scanned.
