@@ -35,6 +35,9 @@ const kekCommandTimeout = 30 * time.Second
 // for a store that holds nothing sealed yet (L-12). made is the path of a new file, for
 // the line that says to back it up.
 func (c Config) loadKEK(ctx context.Context, db *store.DB, installation string) (key seal.KEK, made string, err error) {
+	if err := checkDataKeys(ctx, db); err != nil {
+		return key, "", err
+	}
 	if len(c.KEK.Command) > 0 {
 		key, err = runKEKCommand(ctx, c.KEK.Command)
 		return key, "", err
