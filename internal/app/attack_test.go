@@ -286,10 +286,10 @@ func bombs() map[string]string {
 // {form}, {form&MORE}, {form;MORE} a good token request and more, {form:NAME=VALUE} one with
 // that parameter changed, {assert=TEXT} one with a client assertion for a secret.
 func (a *attacked) body(text string) (string, bool) {
-	inner, isMacro := strings.CutPrefix(text, "{")
-	if inner, isMacro = strings.CutSuffix(inner, "}"); !isMacro {
+	if !strings.HasPrefix(text, "{") || !strings.HasSuffix(text, "}") {
 		return text, false
 	}
+	inner := text[1 : len(text)-1]
 	good := []string{"grant_type=client_credentials", "client_id=" + a.vars["client"],
 		"client_secret=" + url.QueryEscape(a.vars["secret"]), "scope=" + url.QueryEscape("https://vault.azure.net/.default")}
 	if rest, ok := strings.CutPrefix(inner, "body:"); ok {
