@@ -129,7 +129,7 @@ func after(t *testing.T, db *store.DB, c *audit.Checkpoints, statements []string
 	return got
 }
 
-// short writes the first problem of a report: "s1/5000", "checkpoint 3", "log".
+// short writes the first problem of a report: "s1/1000", "checkpoint 3", "log".
 func short(t *testing.T, r audit.Report, err error) string {
 	t.Helper()
 	if err != nil {
@@ -158,8 +158,8 @@ func shift(from, by int) []string {
 	}
 }
 
-// every mutation of a log of 10,000 records is found at the right record, and the
-// untouched log passes. Checkpoints lie at every 1,000 records and one or two further on.
+// every mutation of a log of 2,000 records is found at the right record, and the
+// untouched log passes. Checkpoints lie at every 200 records and one or two further on.
 func TestVerifyNamesTheFirstBadRecord(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		file := filepath.Join(t.TempDir(), "checkpoints")
@@ -169,7 +169,7 @@ func TestVerifyNamesTheFirstBadRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 10 {
-			fill(t, db, l, 1000)
+			fill(t, db, l, 200)
 			if i == 4 {
 				keep(t, db, "old")
 			}
@@ -177,7 +177,7 @@ func TestVerifyNamesTheFirstBadRecord(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		fill(t, db, l, 5) // 10,002 to 10,006: after the last checkpoint, number 11
+		fill(t, db, l, 5) // 2,002 to 2,006: after the last checkpoint, number 11
 		exported, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -189,23 +189,23 @@ func TestVerifyNamesTheFirstBadRecord(t *testing.T) {
 		}
 		cases := map[string]mutation{
 			"nothing":                      {"intact", nil},
-			"a byte of the text":           {"s1/5000", []string{"UPDATE audit SET body = replace(body, 'op-', 'oq-') WHERE seq = 5000"}},
-			"the text emptied":             {"s1/5000", []string{"UPDATE audit SET body = '' WHERE seq = 5000"}},
-			"a hash":                       {"s1/5000", []string{"UPDATE audit SET hash = prev WHERE seq = 5000"}},
-			"a previous hash":              {"s1/5000", []string{"UPDATE audit SET prev = hash WHERE seq = 5000"}},
-			"the time":                     {"s1/5000", []string{"UPDATE audit SET at = at + 1 WHERE seq = 5000"}},
+			"a byte of the text":           {"s1/1000", []string{"UPDATE audit SET body = replace(body, 'op-', 'oq-') WHERE seq = 1000"}},
+			"the text emptied":             {"s1/1000", []string{"UPDATE audit SET body = '' WHERE seq = 1000"}},
+			"a hash":                       {"s1/1000", []string{"UPDATE audit SET hash = prev WHERE seq = 1000"}},
+			"a previous hash":              {"s1/1000", []string{"UPDATE audit SET prev = hash WHERE seq = 1000"}},
+			"the time":                     {"s1/1000", []string{"UPDATE audit SET at = at + 1 WHERE seq = 1000"}},
 			"the first record":             {"s1/1", []string{"UPDATE audit SET target = 'x' WHERE seq = 1"}},
-			"one cut out":                  {"s1/5000", []string{"DELETE FROM audit WHERE seq = 5000"}},
-			"many cut out":                 {"s1/5000", []string{"DELETE FROM audit WHERE seq BETWEEN 5000 AND 7000"}},
-			"one cut out, closed":          {"s1/5000", append([]string{"DELETE FROM audit WHERE seq = 5000"}, shift(5001, -1)...)},
-			"one put in":                   {"s1/5000", append(shift(5000, 1), "INSERT INTO audit SELECT server, 5000, at, kind, tenant_id, principal_id, operation, target, correlation_id, body, prev, hash FROM audit WHERE seq = 10")},
-			"two swapped":                  {"s1/5000", []string{"UPDATE audit SET seq = -1 WHERE seq = 5000", "UPDATE audit SET seq = 5000 WHERE seq = 5001", "UPDATE audit SET seq = 5001 WHERE seq = -1"}},
+			"one cut out":                  {"s1/1000", []string{"DELETE FROM audit WHERE seq = 1000"}},
+			"many cut out":                 {"s1/1000", []string{"DELETE FROM audit WHERE seq BETWEEN 1000 AND 1400"}},
+			"one cut out, closed":          {"s1/1000", append([]string{"DELETE FROM audit WHERE seq = 1000"}, shift(1001, -1)...)},
+			"one put in":                   {"s1/1000", append(shift(1000, 1), "INSERT INTO audit SELECT server, 1000, at, kind, tenant_id, principal_id, operation, target, correlation_id, body, prev, hash FROM audit WHERE seq = 10")},
+			"two swapped":                  {"s1/1000", []string{"UPDATE audit SET seq = -1 WHERE seq = 1000", "UPDATE audit SET seq = 1000 WHERE seq = 1001", "UPDATE audit SET seq = 1001 WHERE seq = -1"}},
 			"the beginning cut off":        {"s1/1", []string{"DELETE FROM audit WHERE seq <= 100"}},
 			"one put before":               {"log", []string{"INSERT INTO audit SELECT server, 0, at, kind, tenant_id, principal_id, operation, target, correlation_id, body, prev, hash FROM audit WHERE seq = 10"}},
-			"the tail cut off":             {"s1/9001", []string{"DELETE FROM audit WHERE seq > 9000"}},
+			"the tail cut off":             {"s1/1801", []string{"DELETE FROM audit WHERE seq > 1800"}},
 			"all cut off":                  {"s1/1", []string{"DELETE FROM audit"}},
-			"another server's name":        {"s1/10001", []string{"UPDATE audit SET server = 's2' WHERE seq > 10000"}},
-			"only what nothing had signed": {"intact", []string{"DELETE FROM audit WHERE seq > 10001"}},
+			"another server's name":        {"s1/2001", []string{"UPDATE audit SET server = 's2' WHERE seq > 2000"}},
+			"only what nothing had signed": {"intact", []string{"DELETE FROM audit WHERE seq > 2001"}},
 
 			"a checkpoint's text":        {"checkpoint 4", []string{"UPDATE audit_checkpoints SET body = replace(body, 'time', 'stop') WHERE number = 4"}},
 			"a checkpoint's reason":      {"checkpoint 4", []string{"UPDATE audit_checkpoints SET reason = 'stop' WHERE number = 4"}},
@@ -218,16 +218,16 @@ func TestVerifyNamesTheFirstBadRecord(t *testing.T) {
 			"the key of another purpose": {"error", []string{"UPDATE audit_keys SET sealed = (SELECT wrapped FROM data_keys WHERE id = 2)"}},
 		}
 		for _, column := range []string{"kind", "tenant_id", "principal_id", "operation", "target", "correlation_id"} {
-			cases["column "+column] = mutation{"s1/5000", []string{"UPDATE audit SET " + column + " = 'x' WHERE seq = 5000"}}
+			cases["column "+column] = mutation{"s1/1000", []string{"UPDATE audit SET " + column + " = 'x' WHERE seq = 1000"}}
 		}
 		for name, m := range cases {
 			if got := after(t, db, c, m.statements); got != m.want {
 				t.Errorf("%s: %s, want %s", name, got, m.want)
 			}
 		}
-		forge(t, db, 5000)
-		if got := found(t, c, nil); got != "s1/5001" { // the next that a checkpoint signed
-			t.Errorf("rewritten from 5000 on with right hashes: %s", got)
+		forge(t, db, 1000)
+		if got := found(t, c, nil); got != "s1/1001" { // the next that a checkpoint signed
+			t.Errorf("rewritten from 1000 on with right hashes: %s", got)
 		}
 
 		restore(t, db, "old") // consistent in itself
