@@ -191,10 +191,8 @@ func TestIMDSCredentials(t *testing.T) {
 		switch {
 		case errors.As(err, &exit) || err == nil:
 			t.Logf("%s", tail(string(out), 20000))
-		case os.Getenv("CI") == "true":
-			t.Fatalf("no network namespace: %v", err)
 		default:
-			t.Skipf("no network namespace (needs unshare and ip: apt install util-linux iproute2): %v", err)
+			missing(t, "no network namespace (needs unshare and ip: apt install util-linux iproute2): %v", err)
 		}
 		if err != nil || !strings.Contains(string(out), "--- PASS: TestIMDSCredentials") {
 			t.Fatalf("inside the namespace: %v", err)

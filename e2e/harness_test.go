@@ -280,6 +280,16 @@ func (p *platform) ungrant(assignment string) {
 	p.rest(nil, "DELETE", assignment+"?api-version=2022-04-01")
 }
 
+// missing skips a test for want of something that a person's machine may lack. In CI
+// nothing may be lacking.
+func missing(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
 // tail returns the last n bytes of s.
 func tail(s string, n int) string {
 	if len(s) > n {

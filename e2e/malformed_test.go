@@ -136,5 +136,8 @@ func columns(t *testing.T, db *sql.DB, table string) (out []string) {
 		}
 		out = append(out, name)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return out
 }

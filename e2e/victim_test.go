@@ -370,12 +370,12 @@ func (v *victim) onSmallDisk(t *testing.T) func(script string) {
 		t.Fatal(err)
 	}
 	if err := holder.Start(); err != nil {
-		t.Skipf("no namespaces here: %v", err)
+		missing(t, "no namespaces here (apt install util-linux): %v", err)
 	}
 	t.Cleanup(func() { v.kill(); _ = in.Close(); _ = holder.Wait() })
 	line := make([]byte, len("mounted\n"))
 	if _, err := io.ReadFull(out, line); err != nil {
-		t.Skip("this machine lets no one mount a file system in a namespace of their own")
+		missing(t, "this machine lets no one mount a file system in a namespace of their own")
 	}
 	enter := []string{"--target", fmt.Sprint(holder.Process.Pid), "--user", "--mount", "--preserve-credentials", "--"}
 	nsenter, err := exec.LookPath("nsenter")

@@ -131,7 +131,7 @@ func (c *caller) do(req *http.Request, out any) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && out != nil {
 		err = json.Unmarshal(body, out)
@@ -267,9 +267,9 @@ func (l *load) round(ctx context.Context, t *testing.T) error {
 	if len(l.held) < 512 {
 		l.held = append(l.held, text)
 	} else {
-		l.held[rand.IntN(len(l.held))] = text //nolint:gosec // any will do
+		l.held[rand.IntN(len(l.held))] = text
 	}
-	old := l.held[rand.IntN(len(l.held))] //nolint:gosec // any will do
+	old := l.held[rand.IntN(len(l.held))]
 	l.mu.Unlock()
 	if err := l.check(ctx, t, text); err != nil {
 		return fmt.Errorf("a new token: %w", err)
@@ -397,7 +397,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer o.Close() //nolint:errcheck // the test is over
+		defer o.Close()
 		command, err := o.Keys(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -454,7 +454,7 @@ func TestRevocationTakesEffectWithinASecond(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer o.Close() //nolint:errcheck // the test is over
+		defer o.Close()
 		command, err := o.Keys(t.Context())
 		if err != nil {
 			t.Fatal(err)

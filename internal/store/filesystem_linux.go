@@ -17,7 +17,7 @@ func localFilesystem(dir string) error {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return unavailable("look at the file system of "+dir, err)
 	}
-	return localMagic(uint32(st.Type), dir) //nolint:gosec // a magic number of 32 bits in a wider field
+	return localMagic(uint32(st.Type), dir)
 }
 
 // localMagic decides by the file system's number.
