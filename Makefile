@@ -4,7 +4,7 @@ BIN     := bin/sealring
 TOOL    := $(GO) tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
-.PHONY: build demo check static test e2e pg bench fuzz vuln clean
+.PHONY: build demo check static test e2e pg bench fuzz crash vuln clean
 
 build: ## the static binary
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/sealring
@@ -17,6 +17,7 @@ check: static test e2e ## everything CI runs
 static: ## formatting, vet, lint
 	@test -z "$$(gofmt -l cmd internal e2e)" || { gofmt -l cmd internal e2e; echo "run gofmt"; exit 1; }
 	$(GO) vet -tags e2e ./...
+	$(GO) vet -tags failpoints ./internal/store
 	$(TOOL) golangci-lint run
 
 test: ## unit tests with the race detector, on SQLite and PostgreSQL
@@ -35,6 +36,9 @@ bench: build ## figures for docs/performance.md, as ratios in one run
 
 fuzz: ## every fuzz target, FUZZTIME each
 	./scripts/fuzz $(or $(FUZZTIME),20s)
+
+crash: ## kill the server CYCLES times per store and compare every answered write (docs/durability.md); half an hour
+	CYCLES=$(or $(CYCLES),500) ./scripts/with-postgres $(GO) test -tags e2e -count=1 -timeout 6h -v -run '^TestCrash' ./e2e
 
 vuln: ## known vulnerabilities; needs the vulnerability database on the network
 	$(TOOL) govulncheck ./...
