@@ -65,9 +65,6 @@ func New(c Config) (*Log, error) {
 // Record appends e in the transaction of the write that it describes. The actor of ctx is
 // filled in where e names none. A failure must fail the transaction. Errors: ErrUnavailable.
 func (l *Log) Record(ctx context.Context, tx *store.Tx, e Event) error {
-	if err := store.Failpoint(store.BeforeAudit); err != nil {
-		return err
-	}
 	if e.Actor == (Actor{}) {
 		e.Actor = ActorFrom(ctx)
 	}
@@ -97,6 +94,9 @@ func (l *Log) head(ctx context.Context, tx *store.Tx) (h head, err error) {
 // append adds a record behind h and moves h to it. The actor is e's: in a batch, ctx is of
 // one caller and e may be another's.
 func (l *Log) append(ctx context.Context, tx *store.Tx, h *head, e Event) error {
+	if err := store.Failpoint(store.BeforeAudit); err != nil {
+		return err
+	}
 	if e.Time.IsZero() {
 		e.Time = l.now()
 	}
@@ -121,7 +121,7 @@ func (l *Log) append(ctx context.Context, tx *store.Tx, h *head, e Event) error 
 		default:
 		}
 	}
-	return nil
+	return store.Failpoint(store.AfterAudit)
 }
 
 // link is the hash of a record: over the one before it, the server, the number and the
