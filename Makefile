@@ -22,6 +22,7 @@ static: ## formatting, vet, lint
 
 test: ## unit tests with the race detector, on SQLite and PostgreSQL
 	./scripts/with-postgres $(GO) test -race -count=1 -timeout 20m ./cmd/... ./internal/...
+	$(GO) test -count=1 -run Allocation ./internal/token
 
 e2e: build ## third-party clients against the built binary
 	./e2e/clients/install.sh
