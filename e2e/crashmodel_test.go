@@ -717,7 +717,7 @@ func (m *model) checkAllRecords() {
 			if err := json.Unmarshal([]byte(body), &e); err != nil {
 				return err
 			}
-			have[e.Details["uti"]], have[e.Details["unique_token_id"]] = true, true
+			have[e.Details["uti"]] = true
 			return nil
 		}, "SELECT correlation_id, body FROM audit")
 	})

@@ -212,7 +212,7 @@ func (s *Service) event(ctx context.Context, caller Caller, identity *Identity, 
 // describeToken adds what the row says of the token. The token itself stays out.
 func describeToken(e *audit.Event, m *Minted) {
 	e.Details = map[string]string{
-		"audience": m.Audience, "unique_token_id": m.UTI, "key_id": m.KeyID,
+		"audience": m.Audience, "uti": m.UTI, "key_id": m.KeyID,
 		"identity": m.Identity.Resource.String(), "expires_at": m.Expires.UTC().Format(time.RFC3339),
 	}
 }

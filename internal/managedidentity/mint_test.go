@@ -170,6 +170,9 @@ func TestCacheAndHandouts(t *testing.T) {
 		f.check(err)
 		counts := map[int]string{}
 		for _, e := range list {
+			if e.Operation == "token.issue" && e.Details["uti"] != first.UTI {
+				t.Errorf("the record of the token names it %q, want %q", e.Details["uti"], first.UTI)
+			}
 			if e.Operation == "token.repeat" {
 				counts[e.Process.PID] += e.Details["count"]
 			}
