@@ -38,7 +38,7 @@ func (a *Answers) Write(w http.ResponseWriter, m *managedidentity.Minted, asked 
 	}
 	defer a.buffers.Put(buf)
 	*buf = appendAnswer((*buf)[:0], m, asked, sel, left)
-	Headers(w.Header(), len(*buf))
+	setHeaders(w.Header(), len(*buf))
 	w.WriteHeader(http.StatusOK)
 	if _, err := w.Write(*buf); err != nil {
 		return fmt.Errorf("send token: %w", err)
@@ -75,13 +75,32 @@ func appendAnswer(b []byte, m *managedidentity.Minted, asked string, sel managed
 	return append(b, '}')
 }
 
-// Headers sets what every answer carries, success or not, with an exact length in bytes.
-func Headers(h http.Header, length int) {
+// setHeaders sets what every answer carries, success or not, with an exact length in bytes.
+func setHeaders(h http.Header, length int) {
 	h["Content-Type"] = headerJSON
 	h["Cache-Control"] = headerNoStore
 	h["Pragma"] = headerNoCache
 	h["X-Content-Type-Options"] = headerNoSniff
 	h["Content-Length"] = []string{strconv.Itoa(length)}
+}
+
+// WriteRefusal answers with an error body. 405 says what is allowed, 429 and 503 when to come
+// back, and after a request whose end is doubtful the connection is closed (S-60).
+func WriteRefusal(w http.ResponseWriter, status int, reason string, body []byte) {
+	h := w.Header()
+	setHeaders(h, len(body))
+	switch status {
+	case http.StatusMethodNotAllowed:
+		h["Allow"] = []string{http.MethodGet}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h["Retry-After"] = []string{"1"}
+	}
+	switch reason {
+	case "body", "framing", "header_lookalike":
+		h["Connection"] = []string{"close"}
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client is gone if this fails
 }
 
 // AppendString appends s, valid UTF-8, as a JSON string in which nothing can end a script

@@ -99,17 +99,5 @@ func (room *Room) writeError(w http.ResponseWriter, r *http.Request, err error) 
 	if err != nil {
 		text = []byte(`{"statusCode":500,"message":""}`)
 	}
-	h := w.Header()
-	localtoken.Headers(h, len(text))
-	switch row.status {
-	case http.StatusMethodNotAllowed:
-		h["Allow"] = []string{http.MethodGet}
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		h["Retry-After"] = []string{"1"}
-	}
-	if row.reason == "body" || row.reason == "framing" || row.reason == "header_lookalike" {
-		h["Connection"] = []string{"close"}
-	}
-	w.WriteHeader(row.status)
-	_, _ = w.Write(text) // the client is gone if this fails
+	localtoken.WriteRefusal(w, row.status, row.reason, text)
 }

@@ -103,20 +103,8 @@ func (room *Room) writeError(w http.ResponseWriter, r *http.Request, err error) 
 	if err != nil {
 		text = []byte(`{"error":"server_error"}`)
 	}
-	h := w.Header()
-	localtoken.Headers(h, len(text))
-	h["X-Ms-Request-Id"] = []string{httpd.RequestID(r.Context())}
-	switch row.status {
-	case http.StatusMethodNotAllowed:
-		h["Allow"] = []string{http.MethodGet}
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		h["Retry-After"] = []string{"1"}
-	}
-	if row.reason == "body" || row.reason == "framing" || row.reason == "header_lookalike" {
-		h["Connection"] = []string{"close"}
-	}
-	w.WriteHeader(row.status)
-	_, _ = w.Write(text) // the client is gone if this fails
+	w.Header()["X-Ms-Request-Id"] = []string{httpd.RequestID(r.Context())}
+	localtoken.WriteRefusal(w, row.status, row.reason, text)
 }
 
 // describe is what may be said aloud.
