@@ -80,6 +80,19 @@ func (r *Request) Link(ctx context.Context, path string) string {
 // httpd.ErrTooLarge, ErrMediaType.
 func (r *Request) Body() (Object, error) { return readObject(r.http) }
 
+// Properties reads the member `properties` of the request body, nil if it is absent, and
+// refuses one that differs from that name by case (S-63). Errors: those of Body.
+func (r *Request) Properties() (Object, error) {
+	body, err := r.Body()
+	if err != nil {
+		return nil, err
+	}
+	if err := body.Exact("properties"); err != nil {
+		return nil, err
+	}
+	return body.Object("properties")
+}
+
 // lowerQuery parses a query string and folds the names. A parameter may be repeated, as
 // clients do that add to a nextLink, but not with another value: which one counts would be
 // anybody's guess. Errors: ErrQuery.

@@ -180,14 +180,7 @@ func (p *vaultProvider) delete(ctx context.Context, r *arm.Request) (arm.Respons
 
 // policies adds, replaces or removes access policies.
 func (p *vaultProvider) policies(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	body, err := r.Body()
-	if err != nil {
-		return arm.Response{}, err
-	}
-	if err := body.Exact("properties"); err != nil {
-		return arm.Response{}, err
-	}
-	props, err := body.Object("properties")
+	props, err := r.Properties()
 	if err != nil {
 		return arm.Response{}, err
 	}

@@ -71,14 +71,7 @@ func newConfig(config resource.ID, props json.RawMessage) wireResource {
 
 // putConfig replaces settings, or merges into them by PATCH.
 func (p *webProvider) putConfig(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	body, err := r.Body()
-	if err != nil {
-		return arm.Response{}, err
-	}
-	if err := body.Exact("properties"); err != nil {
-		return arm.Response{}, err
-	}
-	props, err := body.Object("properties")
+	props, err := r.Properties()
 	if err != nil {
 		return arm.Response{}, err
 	}

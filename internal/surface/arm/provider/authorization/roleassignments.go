@@ -154,14 +154,7 @@ func readAssignment(r *arm.Request) (n rbac.NewAssignment, err error) {
 	if n.Name, err = rbac.ParseAssignmentID(r.Var("name")); err != nil {
 		return n, err
 	}
-	body, err := r.Body()
-	if err != nil {
-		return n, err
-	}
-	if err := body.Exact("properties"); err != nil {
-		return n, err
-	}
-	props, err := body.Object("properties")
+	props, err := r.Properties()
 	if err != nil {
 		return n, err
 	}

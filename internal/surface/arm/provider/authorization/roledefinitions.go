@@ -185,14 +185,7 @@ func readDefinition(r *arm.Request) (n rbac.NewDefinition, err error) {
 	if n.ID, err = rbac.ParseRoleID(r.Var("name")); err != nil {
 		return n, err
 	}
-	body, err := r.Body()
-	if err != nil {
-		return n, err
-	}
-	if err := body.Exact("properties"); err != nil {
-		return n, err
-	}
-	props, err := body.Object("properties")
+	props, err := r.Properties()
 	if err != nil {
 		return n, err
 	}
