@@ -26,40 +26,9 @@ func newAuditCommand() *cobra.Command {
 	return cmd
 }
 
-// auditFlags are the flags by which the commands find an installation on this host.
-type auditFlags struct{ upFlags }
-
-// register declares them on cmd.
-func (f *auditFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.data, "data", "", "data directory (default $XDG_DATA_HOME/sealring)")
-	cmd.Flags().StringVar(&f.file, "config", "", "configuration file (YAML)")
-}
-
-// with opens the installation, runs fn and closes it.
-func (f *auditFlags) with(cmd *cobra.Command, fn func(o *app.Offline, dir string) error) (err error) {
-	c, err := f.load(cmd)
-	if err != nil {
-		return err
-	}
-	ac, err := f.appConfig(c, newLogger(os.Stderr, c.Log))
-	if err != nil {
-		return err
-	}
-	o, err := app.OpenOffline(cmd.Context(), ac)
-	if err != nil {
-		return aloud(err)
-	}
-	defer func() {
-		if closed := o.Close(); err == nil {
-			err = closed
-		}
-	}()
-	return aloud(fn(o, c.Data))
-}
-
 // newAuditVerifyCommand says whether the log is what was written.
 func newAuditVerifyCommand() *cobra.Command {
-	var f auditFlags
+	var f offlineFlags
 	var file string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -146,7 +115,7 @@ func torn(n int) string {
 
 // newAuditExportCommand prints records.
 func newAuditExportCommand() *cobra.Command {
-	var f auditFlags
+	var f offlineFlags
 	var kind, since, until string
 	cmd := &cobra.Command{
 		Use:   "export",

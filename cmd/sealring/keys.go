@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"text/tabwriter"
 	"time"
 
@@ -31,39 +30,15 @@ func newKeysCommand() *cobra.Command {
 	return cmd
 }
 
-// keysFlags are the flags by which the commands find an installation on this host.
-type keysFlags struct{ upFlags }
-
-// register declares them on cmd.
-func (f *keysFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.data, "data", "", "data directory (default $XDG_DATA_HOME/sealring)")
-	cmd.Flags().StringVar(&f.file, "config", "", "configuration file (YAML)")
-}
-
-// with opens the installation, runs fn on its keys and closes it.
-func (f *keysFlags) with(cmd *cobra.Command, fn func(context.Context, *app.Keyring) error) (err error) {
-	c, err := f.load(cmd)
-	if err != nil {
-		return err
-	}
-	ac, err := f.appConfig(c, newLogger(os.Stderr, c.Log))
-	if err != nil {
-		return err
-	}
-	o, err := app.OpenOffline(cmd.Context(), ac)
-	if err != nil {
-		return aloud(err)
-	}
-	defer func() {
-		if closed := o.Close(); err == nil {
-			err = closed
+// withKeys opens the installation, runs fn on its keys and closes it.
+func (f *offlineFlags) withKeys(cmd *cobra.Command, fn func(context.Context, *app.Keyring) error) error {
+	return f.with(cmd, func(o *app.Offline, _ string) error {
+		keys, err := o.Keys(cmd.Context())
+		if err != nil {
+			return err
 		}
-	}()
-	keys, err := o.Keys(cmd.Context())
-	if err != nil {
-		return aloud(err)
-	}
-	return aloud(fn(o.As(cmd.Context(), cmd.CommandPath()), keys))
+		return fn(o.As(cmd.Context(), cmd.CommandPath()), keys)
+	})
 }
 
 // shownKey is a key in --json.
@@ -81,14 +56,14 @@ type shownKey struct {
 
 // newKeysListCommand prints every key there ever was.
 func newKeysListCommand() *cobra.Command {
-	var f keysFlags
+	var f offlineFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Print every signing key, its state and its times",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.with(cmd, func(ctx context.Context, keys *app.Keyring) error {
+			return f.withKeys(cmd, func(ctx context.Context, keys *app.Keyring) error {
 				all, err := keys.List(ctx)
 				if err != nil {
 					return err
@@ -149,7 +124,7 @@ func printKeys(w io.Writer, all []app.SigningKey) error {
 
 // newKeysRotateCommand schedules a takeover.
 func newKeysRotateCommand() *cobra.Command {
-	var f keysFlags
+	var f offlineFlags
 	var o app.RotateOptions
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -162,7 +137,7 @@ func newKeysRotateCommand() *cobra.Command {
 			if o.Force && o.Reason == "" {
 				return usagef("--force needs --reason, for the record")
 			}
-			return f.with(cmd, func(ctx context.Context, keys *app.Keyring) error {
+			return f.withKeys(cmd, func(ctx context.Context, keys *app.Keyring) error {
 				to, err := keys.Rotate(ctx, o)
 				if err != nil {
 					return err
@@ -193,7 +168,7 @@ func newKeysRotateCommand() *cobra.Command {
 
 // newKeysRevokeCommand withdraws a key at once.
 func newKeysRevokeCommand() *cobra.Command {
-	var f keysFlags
+	var f offlineFlags
 	var o app.RevokeOptions
 	cmd := &cobra.Command{
 		Use:   "revoke KID",
@@ -207,7 +182,7 @@ func newKeysRevokeCommand() *cobra.Command {
 			if o.Reason == "" {
 				return usagef("--reason is empty: say why, for the record")
 			}
-			return f.with(cmd, func(ctx context.Context, keys *app.Keyring) error {
+			return f.withKeys(cmd, func(ctx context.Context, keys *app.Keyring) error {
 				if err := keys.Revoke(ctx, args[0], o); err != nil {
 					return err
 				}
@@ -229,7 +204,7 @@ func newKeysRevokeCommand() *cobra.Command {
 
 // newKeysHoldCommand stops the schedule for a key.
 func newKeysHoldCommand() *cobra.Command {
-	var f keysFlags
+	var f offlineFlags
 	var reason string
 	cmd := &cobra.Command{
 		Use:   "hold [KID]",
@@ -241,7 +216,7 @@ func newKeysHoldCommand() *cobra.Command {
 			if reason == "" {
 				return usagef("--reason is empty: say why, for the record")
 			}
-			return f.with(cmd, func(ctx context.Context, keys *app.Keyring) error {
+			return f.withKeys(cmd, func(ctx context.Context, keys *app.Keyring) error {
 				kid, err := keys.Hold(ctx, first(args), reason)
 				if err != nil {
 					return err
@@ -259,13 +234,13 @@ func newKeysHoldCommand() *cobra.Command {
 
 // newKeysReleaseCommand lets the schedule go on.
 func newKeysReleaseCommand() *cobra.Command {
-	var f keysFlags
+	var f offlineFlags
 	cmd := &cobra.Command{
 		Use:   "release [KID]",
 		Short: "End the hold of a key: of the one that is held, if none is named",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.with(cmd, func(ctx context.Context, keys *app.Keyring) error {
+			return f.withKeys(cmd, func(ctx context.Context, keys *app.Keyring) error {
 				kid, err := keys.Release(ctx, first(args))
 				if err != nil {
 					return err
