@@ -11,8 +11,9 @@ import (
 // grantOptions are the flags of grant.
 type grantOptions struct {
 	platform
-	principal, role, scope string
-	json                   bool
+	access
+	role string
+	json bool
 }
 
 // newGrantCommand is `sealring grant`, the one shortcut to a role assignment (L-13).
@@ -27,13 +28,10 @@ func newGrantCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.platform.flags(cmd)
-	cmd.Flags().StringVar(&o.principal, "principal", "", "who: object id, application id, name, or admin for the administrator")
+	o.access.flags(cmd)
 	cmd.Flags().StringVar(&o.role, "role", "", "name or GUID of the role")
-	cmd.Flags().StringVar(&o.scope, "scope", "", "where: a resource id, subscription, group/NAME, vault/NAME, app/NAME …")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the assignment as JSON")
-	for _, name := range []string{"principal", "role", "scope"} {
-		_ = cmd.MarkFlagRequired(name) // fails only for a flag that does not exist
-	}
+	_ = cmd.MarkFlagRequired("role") // fails only for a flag that does not exist
 	return cmd
 }
 
@@ -53,11 +51,7 @@ func (o *grantOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	ctx := cmd.Context()
-	scope, err := c.Scope(ctx, o.scope)
-	if err != nil {
-		return err
-	}
-	p, err := c.Principal(ctx, o.principal)
+	p, scope, err := o.find(ctx, c)
 	if err != nil {
 		return err
 	}

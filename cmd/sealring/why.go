@@ -14,8 +14,9 @@ import (
 // whyOptions are the flags of why.
 type whyOptions struct {
 	platform
-	principal, action, dataAction, scope string
-	json                                 bool
+	access
+	action, dataAction string
+	json               bool
 }
 
 // newWhyCommand is `sealring why` (design.md §5).
@@ -33,13 +34,10 @@ func newWhyCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.platform.flags(cmd)
-	cmd.Flags().StringVar(&o.principal, "principal", "", "who: object id, application id, name, or admin for the administrator")
+	o.access.flags(cmd)
 	cmd.Flags().StringVar(&o.action, "action", "", "what: an action; whether on resources or on data is found out")
 	cmd.Flags().StringVar(&o.dataAction, "data-action", "", "what: surely an action on data")
-	cmd.Flags().StringVar(&o.scope, "scope", "", "where")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the explanation as JSON")
-	_ = cmd.MarkFlagRequired("principal") // fails only for a flag that does not exist
-	_ = cmd.MarkFlagRequired("scope")
 	cmd.MarkFlagsOneRequired("action", "data-action")
 	cmd.MarkFlagsMutuallyExclusive("action", "data-action")
 	return cmd
@@ -55,11 +53,7 @@ func (o *whyOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	ctx := cmd.Context()
-	scope, err := c.Scope(ctx, o.scope)
-	if err != nil {
-		return err
-	}
-	p, err := c.Principal(ctx, o.principal)
+	p, scope, err := o.find(ctx, c)
 	if err != nil {
 		return err
 	}
