@@ -85,35 +85,60 @@ func build(t *testing.T, dir string, name string, args ...string) {
 // clients is where the SDKs are installed.
 var clients, _ = filepath.Abs("clients")
 
-// seedPrograms makes the four printed programs runnable against host.
+// makers make the printed program of a language runnable against a host, in a directory of
+// the test.
+var makers = map[string]func(t *testing.T, dir, host, secret string) program{
+	"Python": printedPython, "JavaScript": printedJavaScript, "Go": printedGo, "Java": printedJava,
+}
+
+// seedPrograms makes the printed programs of the installed languages runnable against host.
 func seedPrograms(t *testing.T, host, secret string) []program {
 	t.Helper()
-	dir := t.TempDir()
 	var out []program
-
-	py := write(t, dir, "py/main.py", fill(printed(t, "Python"), host, secret))
-	out = append(out, program{"Python", []string{filepath.Join(clients, "python/.venv/bin/python"), py}, dir})
-
-	// The module lies beside the installed packages, which is where Node looks for them.
-	unique := "printed-" + strings.NewReplacer(".", "-", ":", "-").Replace(host)
-	js := filepath.Join(clients, "node", unique+".mjs")
-	write(t, filepath.Dir(js), filepath.Base(js), fill(printed(t, "javascript"), host, secret))
-	t.Cleanup(func() { _ = os.Remove(js) })
-	out = append(out, program{"JavaScript", []string{"node", js}, dir})
-
-	// The printed Go program imports the module path of its time; go-printed pins it.
-	goFile := filepath.Join(clients, "go-printed", "cmd", unique, "main.go")
-	write(t, filepath.Dir(goFile), "main.go", goProgram(fill(printed(t, "go"), host, secret)))
-	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(goFile)) })
-	goBin := filepath.Join(dir, "go-printed")
-	build(t, filepath.Join(clients, "go-printed"), "go", "build", "-o", goBin, "./cmd/"+unique)
-	out = append(out, program{"Go, module as printed", []string{goBin}, dir})
-
-	java := write(t, dir, "java/Main.java", javaProgram(fill(printed(t, "java"), host, secret), host, secret))
-	lib := filepath.Join(clients, "java", "target", "lib", "*")
-	build(t, dir, "javac", "-cp", lib, "-d", filepath.Join(dir, "java"), java)
-	out = append(out, program{"Java", []string{"java", "-cp", filepath.Join(dir, "java") + ":" + lib, "-DManaged_Identity_Client_ID=CLIENT", "Main"}, dir})
+	for _, sdk := range available(t) {
+		out = append(out, makers[sdk.language](t, t.TempDir(), host, secret))
+	}
 	return out
+}
+
+// printedPython needs nothing but its placeholders filled in.
+func printedPython(t *testing.T, dir, host, secret string) program {
+	t.Helper()
+	py := write(t, dir, "main.py", fill(printed(t, "Python"), host, secret))
+	return program{"Python", []string{filepath.Join(clients, "python/.venv/bin/python"), py}, dir}
+}
+
+// unique is a name for a program against one host.
+func unique(host string) string {
+	return "printed-" + strings.NewReplacer(".", "-", ":", "-").Replace(host)
+}
+
+// printedJavaScript lies beside the installed packages, which is where Node looks for them.
+func printedJavaScript(t *testing.T, dir, host, secret string) program {
+	t.Helper()
+	js := write(t, filepath.Join(clients, "node"), unique(host)+".mjs", fill(printed(t, "javascript"), host, secret))
+	t.Cleanup(func() { _ = os.Remove(js) })
+	return program{"JavaScript", []string{"node", js}, dir}
+}
+
+// printedGo is built in go-printed, which pins the modules that the program imports.
+func printedGo(t *testing.T, dir, host, secret string) program {
+	t.Helper()
+	module := filepath.Join(clients, "go-printed")
+	source := write(t, module, "cmd/"+unique(host)+"/main.go", goProgram(fill(printed(t, "go"), host, secret)))
+	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(source)) })
+	bin := filepath.Join(dir, "go-printed")
+	build(t, module, "go", "build", "-o", bin, "./cmd/"+unique(host))
+	return program{"Go, module as printed", []string{bin}, dir}
+}
+
+// printedJava is compiled; its client id is a system property, as printed.
+func printedJava(t *testing.T, dir, host, secret string) program {
+	t.Helper()
+	source := write(t, dir, "Main.java", javaProgram(fill(printed(t, "java"), host, secret), host, secret))
+	lib := filepath.Join(clients, "java", "target", "lib", "*")
+	build(t, dir, "javac", "-cp", lib, "-d", dir, source)
+	return program{"Java", []string{"java", "-cp", dir + ":" + lib, "-DManaged_Identity_Client_ID=CLIENT", "Main"}, dir}
 }
 
 // goProgram takes out the one line that no release of azidentity compiles; the client id

@@ -21,12 +21,21 @@ stamp() {
     cat "$@" | sha256sum >"$stamp"
 }
 
+# have PROGRAM HOW : is it there? If not, one line says how to get it; in CI that is an error.
+have() {
+    command -v "$1" >/dev/null && return
+    echo "install.sh: $1 is not installed ($2): its clients are skipped" >&2
+    [ "${CI:-}" != true ] || exit 1
+    return 1
+}
+
 install_go() {
     (cd go && GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -o bin/client .)
 }
 
 install_python() {
     current python/.venv/installed python/requirements.txt && return
+    have python3 "apt install python3-venv" || return 0
     rm -rf python/.venv
     python3 -m venv python/.venv
     python/.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement python/requirements.txt
@@ -35,14 +44,16 @@ install_python() {
 
 install_node() {
     current node/node_modules/.installed node/package.json node/package-lock.json && return
+    have npm "apt install nodejs npm" || return 0
     (cd node && npm ci --silent --no-audit --no-fund --ignore-scripts)
     stamp node/node_modules/.installed node/package.json node/package-lock.json
 }
 
 install_java() {
-    current java/target/installed java/pom.xml java/src/main/java/Client.java && return
+    current java/target/installed java/pom.xml java/src/main/java/*.java && return
+    have mvn "apt install maven default-jdk-headless" || return 0
     (cd java && mvn -q -B compile dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=target/lib)
-    stamp java/target/installed java/pom.xml java/src/main/java/Client.java
+    stamp java/target/installed java/pom.xml java/src/main/java/*.java
 }
 
 [ $# -gt 0 ] || set -- go python node java
