@@ -3,9 +3,12 @@ package app
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sealring/sealring/internal/httpd"
+	"github.com/sealring/sealring/internal/launch"
 )
 
 // named is a room that says its name and what it learnt of its entry.
@@ -96,5 +99,26 @@ func TestNamesOnThePortOfHTTPSCarryNoPort(t *testing.T) {
 	f := newFront(installation{domain: "example.org", port: 443}, "8443")
 	if f.own.Authority != "https://login.example.org" || f.own.VaultSuffix != "vault.example.org" {
 		t.Errorf("got %+v", f.own)
+	}
+}
+
+// D-9: `run --azure-names` sends here exactly the public names that are served here.
+func TestPublicNamesAreTheSameForTheProxyAndTheServer(t *testing.T) {
+	served := []string{"*." + publicVaultDomain}
+	for host := range publicHosts {
+		served = append(served, host)
+	}
+	for _, name := range served {
+		if !slices.Contains(launch.PublicNames, name) {
+			t.Errorf("%s is served, and a program's requests for it leave for Azure", name)
+		}
+	}
+	f := newFront(installation{domain: "sealring.internal", port: 8443}, "18443")
+	f.sts, f.arm, f.graph, f.vault = named("sts"), named("arm"), named("graph"), named("vault")
+	for _, name := range launch.PublicNames {
+		r := httptest.NewRequest(http.MethodGet, "https://"+strings.Replace(name, "*", "v", 1)+"/", nil)
+		if room, entry := f.choose(r); room == nil || !entry.Public {
+			t.Errorf("requests for %s come here, and nothing answers", name)
+		}
 	}
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/sealring/sealring/internal/nameproxy"
 )
 
-// PublicNames are Azure's public names that `run --azure-names` answers for (D-9).
-var PublicNames = []string{"login.microsoftonline.com", "login.windows.net", "sts.windows.net",
+// PublicNames are Azure's public names that `run --azure-names` answers for (D-9): all that the
+// server's front knows, or what a program sends to the others would leave for Azure.
+var PublicNames = []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net",
 	"management.azure.com", "management.core.windows.net", "graph.microsoft.com", "*.vault.azure.net"}
 
 // discoveryName is the public host that SDKs ask whether an authority they do not know exists (DT §1.5).
