@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -148,6 +149,28 @@ func (d *dataDir) replace(name string, content []byte) error {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// leftover matches the temporary files of dataDir.replace and of whoever else replaces a file
+// in the data directory: packages client (endpoints.json) and workload (workloads.json).
+var leftover = regexp.MustCompile(`^\.(admin\.secret(\.id)?\.|ca\.pem\.|endpoints\.json-|workloads-)[0-9]+$`)
+
+// removeLeftovers removes the temporary files of a server that was killed while it replaced a
+// file; one may hold a secret. The lock must be held. Errors: ErrDataDir.
+func (d *dataDir) removeLeftovers() error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return ErrDataDir.With("cannot look at the data directory %s: %s", d.path, reason(err))
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !leftover.MatchString(e.Name()) {
+			continue
+		}
+		if err := os.Remove(d.file(e.Name())); err != nil {
+			return unwritable(d.path, err)
+		}
+	}
+	return nil
 }
 
 // reason is the part of a file error that a person needs: not the path again.

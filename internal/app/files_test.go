@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealring/sealring/internal/client"
 	"github.com/sealring/sealring/internal/seal"
 )
 
@@ -87,6 +88,43 @@ func TestUnsafeFilesAreRefused(t *testing.T) {
 	for _, name := range secret {
 		if info, err := os.Lstat(inData(name)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+}
+
+// What a kill between a temporary file and its name leaves is gone after the next start, the
+// secret in it too; a running server's is left alone, and so is what is not ours.
+func TestLeftoversOfAKillAreRemoved(t *testing.T) {
+	t.Parallel()
+	c := testConfig(t)
+	must(t, os.MkdirAll(c.Data, 0o700))
+	dir := &dataDir{path: c.Data}
+	var left []string
+	for _, prefix := range []string{"." + adminSecretFile + ".", "." + adminSecretIDFile + ".", ".ca.pem.", "." + client.FileName + "-", ".workloads-"} {
+		f, err := os.CreateTemp(c.Data, prefix+"*")
+		must(t, err)
+		must(t, f.Close())
+		left = append(left, f.Name())
+	}
+	others := []string{dir.file(".admin.secret.mine"), dir.file("admin.secret.1"), dir.file(".sealring.db.1")}
+	for _, name := range others {
+		must(t, os.WriteFile(name, nil, 0o600))
+	}
+	must(t, os.Mkdir(dir.file(".ca.pem.1"), 0o700))
+	others = append(others, dir.file(".ca.pem.1"))
+	start(t, c)
+	for _, name := range left {
+		if _, err := os.Lstat(name); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", name, err)
+		}
+	}
+	must(t, os.WriteFile(left[0], nil, 0o600))
+	if s, err := New(t.Context(), c); err == nil {
+		t.Error("a second server starts", s.close())
+	}
+	for _, name := range append(others, left[0]) {
+		if _, err := os.Lstat(name); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -104,6 +104,9 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 	if s.dir, err = openDataDir(c.Data); err != nil {
 		return nil, err
 	}
+	if err = s.dir.removeLeftovers(); err != nil {
+		return nil, err
+	}
 	for _, step := range []func(context.Context) error{s.checkFiles, s.refuseOrphan, s.openStore, s.checkClock, s.openKeys, s.recordClock, s.buildDomain, s.bootstrap, s.buildRooms} {
 		if err := step(ctx); err != nil {
 			return nil, err
