@@ -328,6 +328,32 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
+// a key that is revoked in the second in which it began to sign leaves the next one
+// active, however the two would be sorted otherwise.
+func TestRevokeInTheFirstSecond(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f := newFixture(t, db)
+		k := f.must(t)
+		maintain(t, k)
+		stolen, next := signer(t, k), ""
+		for id, state := range states(k) {
+			if state == keyring.Prepared {
+				next = id
+			}
+		}
+		f.exec(t, "UPDATE signing_keys SET created_at = created_at - 1 WHERE kid <> '"+stolen+"'")
+		if err := k.Revoke(t.Context(), stolen, keyring.RevokeOptions{Reason: "laptop lost"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := states(k); signer(t, k) != next || got[next] != keyring.Active || len(got) != 2 {
+			t.Errorf("key %s signs and not %s, published are %v", signer(t, k), next, got)
+		}
+		if err := check(t, f, k, mint(t, f, k)); err != nil {
+			t.Errorf("its token: %v", err)
+		}
+	})
+}
+
 // A prepared key that is revoked never signs, and is replaced.
 func TestRevokePrepared(t *testing.T) {
 	f := newFixture(t, storetest.SQLite(t))

@@ -82,7 +82,8 @@ func (k *Keyring) insert(ctx context.Context, tx *store.Tx, f fresh, activeFrom 
 	return nil
 }
 
-// read loads all keys in the order in which they sign, and when each of them ends.
+// read loads all keys in the order in which they sign, and when each of them ends. Where one
+// was revoked in the second in which it began, its successor began then too, and comes after it.
 func (k *Keyring) read(ctx context.Context) ([]*held, error) {
 	var keys []*held
 	var sealed [][]byte
@@ -98,7 +99,7 @@ func (k *Keyring) read(ctx context.Context) ([]*held, error) {
 			keys, sealed = append(keys, h), append(sealed, secret)
 			return nil
 		}, `SELECT kid, certificate, sealed, created_at, active_from, revoked_at, reason, held_from, hold_reason
-			FROM signing_keys ORDER BY active_from, created_at, kid`)
+			FROM signing_keys ORDER BY active_from, CASE WHEN revoked_at > 0 THEN 0 ELSE 1 END, created_at, kid`)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read signing keys: %w", err)
