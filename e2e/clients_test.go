@@ -66,6 +66,8 @@ type answer struct {
 	Status  int    `json:"status"`
 	Code    string `json:"code"`
 	Message string `json:"message"`
+
+	Steps map[string]any `json:"steps"` // of the commands that take several
 }
 
 // run starts a client program under `sealring run` with the given flags.

@@ -26,7 +26,10 @@ const usage = `usage:
   client token mic|dac|msal SCOPE [client_id=ID|object_id=ID|resource_id=ID]
   client secretcred TENANT CLIENT-ID SECRET-FILE SCOPE
   client certcred TENANT CLIENT-ID PEM-FILE SCOPE
-  client verify ISSUER-URL AUDIENCE TOKEN-FILE`
+  client verify ISSUER-URL AUDIENCE TOKEN-FILE
+  client secretlife VAULT-URL NAME-PREFIX
+  client secretdelete VAULT-URL NAME
+  client secretlist VAULT-URL`
 
 // answer is the line. Which members are set depends on the command and on how it ended.
 type answer struct {
@@ -35,6 +38,7 @@ type answer struct {
 	Token     string `json:"token,omitempty"`
 	ExpiresOn int64  `json:"expires_on,omitempty"` // seconds since 1970
 	Claims    any    `json:"claims,omitempty"`
+	Steps     any    `json:"steps,omitempty"`
 	Type      string `json:"type,omitempty"`
 	Status    int    `json:"status,omitempty"`
 	Code      string `json:"code,omitempty"`
@@ -46,7 +50,7 @@ var retry = azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: 1, Retry
 
 func main() {
 	args := os.Args[1:]
-	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4}
+	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4, "secretlife": 3, "secretdelete": 3, "secretlist": 2}
 	if len(args) == 0 || need[args[0]] == 0 || len(args) < need[args[0]] {
 		fmt.Fprintln(os.Stderr, usage)
 		os.Exit(2)
@@ -68,6 +72,12 @@ func run(ctx context.Context, args []string) (answer, error) {
 	switch args[0] {
 	case "secret":
 		return secret(ctx, args[1], args[2], selector(args[3:]))
+	case "secretlife":
+		return secretLife(ctx, args[1], args[2])
+	case "secretdelete":
+		return secretDelete(ctx, args[1], args[2])
+	case "secretlist":
+		return secretList(ctx, args[1])
 	case "token":
 		if args[1] == "msal" {
 			return msalToken(ctx, args[2], selector(args[3:]))
@@ -162,13 +172,18 @@ func msalToken(ctx context.Context, scope string, by [2]string) (answer, error) 
 	return answer{OK: true, Token: t.AccessToken, ExpiresOn: t.ExpiresOn.Unix()}, nil
 }
 
-// secret reads a secret with DefaultAzureCredential.
-func secret(ctx context.Context, vault, name string, by [2]string) (answer, error) {
+// secretClient makes a client that signs in with DefaultAzureCredential.
+func secretClient(vault string, by [2]string) (*azsecrets.Client, error) {
 	cred, err := credential("dac", by)
 	if err != nil {
-		return answer{}, err
+		return nil, err
 	}
-	client, err := azsecrets.NewClient(vault, cred, &azsecrets.ClientOptions{ClientOptions: retry})
+	return azsecrets.NewClient(vault, cred, &azsecrets.ClientOptions{ClientOptions: retry})
+}
+
+// secret reads a secret with DefaultAzureCredential.
+func secret(ctx context.Context, vault, name string, by [2]string) (answer, error) {
+	client, err := secretClient(vault, by)
 	if err != nil {
 		return answer{}, err
 	}

@@ -13,13 +13,16 @@ import { SecretClient } from "@azure/keyvault-secrets";
 import { ManagedIdentityApplication } from "@azure/msal-node";
 import { createRemoteJWKSet, customFetch, jwtVerify } from "jose";
 import { EnvHttpProxyAgent, fetch } from "undici";
+import { Life, refused } from "./life.mjs";
 
 const usage = `usage:
   client.mjs secret VAULT-URL NAME [clientid=ID]
   client.mjs token mic|dac|msal SCOPE [client_id=ID|object_id=ID|resource_id=ID]
   client.mjs secretcred TENANT CLIENT-ID SECRET-FILE SCOPE
   client.mjs certcred TENANT CLIENT-ID PEM-FILE SCOPE
-  client.mjs verify ISSUER-URL AUDIENCE TOKEN-FILE...`;
+  client.mjs verify ISSUER-URL AUDIENCE TOKEN-FILE...
+  client.mjs secretlife VAULT-URL NAME-PREFIX
+  client.mjs secretdelete VAULT-URL NAME`;
 
 // Keeps refusals quick: one repetition, after at most a second. A public option.
 const retryOptions = { maxRetries: 1, retryDelayInMs: 200, maxRetryDelayInMs: 1000 };
@@ -61,10 +64,14 @@ async function msalToken(scope, [kind, value]) {
   return { ok: true, token: t.accessToken, expires_on: Math.floor(t.expiresOn.getTime() / 1000) };
 }
 
-// secret reads a secret with DefaultAzureCredential.
+// secretClient makes a client that signs in with DefaultAzureCredential.
+function secretClient(vault, by) {
+  return new SecretClient(vault, credential("dac", by), { retryOptions });
+}
+
+// secret reads a secret.
 async function secret(vault, name, by) {
-  const client = new SecretClient(vault, credential("dac", by), { retryOptions });
-  return { ok: true, value: (await client.getSecret(name)).value };
+  return { ok: true, value: (await secretClient(vault, by).getSecret(name)).value };
 }
 
 // verify checks tokens, one after the other, with what the issuer publishes and nothing else. The fetch built
@@ -110,18 +117,20 @@ const commands = {
     ([tenant, client, certificatePath, scope]) =>
       token(new ClientCertificateCredential(tenant, client, { certificatePath }), scope),
   ],
+  secretlife: [
+    2,
+    async ([vault, prefix]) => ({ ok: true, steps: await new Life(secretClient(vault, []), prefix).run() }),
+  ],
+  secretdelete: [
+    2,
+    async ([vault, name]) => ({ ok: true, steps: await new Life(secretClient(vault, []), "").onlyDelete(name) }),
+  ],
   verify: [3, ([issuer, audience, ...files]) => verify(issuer, audience, files)],
 };
 
 // refusal tells how a call failed: type, HTTP status and code where the SDK gives them.
 function refusal(e) {
-  return {
-    ok: false,
-    type: e.name ?? typeof e,
-    status: e.statusCode ?? 0,
-    code: String(e.code ?? e.errorCode ?? e.errorResponse?.error ?? ""),
-    message: String(e.message ?? e),
-  };
+  return { ok: false, type: e.name ?? typeof e, ...refused(e), message: String(e.message ?? e) };
 }
 
 const [command, ...args] = process.argv.slice(2);

@@ -7,12 +7,16 @@ import sys
 import time
 import urllib.request
 
+import life
+
 USAGE = """usage:
   client.py secret VAULT-URL NAME [clientid=ID]
   client.py token mic|dac|msal SCOPE [client_id=ID|object_id=ID|resource_id=ID]
   client.py secretcred TENANT CLIENT-ID SECRET-FILE SCOPE
   client.py certcred TENANT CLIENT-ID PEM-FILE SCOPE
-  client.py verify ISSUER-URL AUDIENCE TOKEN-FILE..."""
+  client.py verify ISSUER-URL AUDIENCE TOKEN-FILE...
+  client.py secretlife VAULT-URL NAME-PREFIX
+  client.py secretdelete VAULT-URL NAME"""
 
 # Keeps refusals quick: one repetition, after at most a second. Public pipeline options.
 RETRY = {"retry_total": 1, "retry_backoff_factor": 0.2, "retry_backoff_max": 1}
@@ -74,12 +78,16 @@ def msal_token(scope, by):
     return {"ok": True, "token": result["access_token"], "expires_on": int(time.time()) + int(result["expires_in"])}
 
 
-def secret(vault, name, by):
-    """Reads a secret with DefaultAzureCredential."""
+def secret_client(vault, by):
+    """Makes a client that signs in with DefaultAzureCredential."""
     from azure.keyvault.secrets import SecretClient
 
-    client = SecretClient(vault_url=vault, credential=credential("dac", by), **RETRY)
-    return {"ok": True, "value": client.get_secret(name).value}
+    return SecretClient(vault_url=vault, credential=credential("dac", by), **RETRY)
+
+
+def secret(vault, name, by):
+    """Reads a secret."""
+    return {"ok": True, "value": secret_client(vault, by).get_secret(name).value}
 
 
 def verify(issuer, audience, files):
@@ -118,20 +126,17 @@ def run(args):
             return answer_token(CertificateCredential(tenant, client, file), scope)
         case ["verify", issuer, audience, _, *_]:
             return verify(issuer, audience, args[3:])
+        case ["secretlife", vault, prefix]:
+            return {"ok": True, "steps": life.Life(secret_client(vault, ("", "")), prefix).run()}
+        case ["secretdelete", vault, name]:
+            return {"ok": True, "steps": life.Life(secret_client(vault, ("", "")), "").only_delete(name)}
     print(USAGE, file=sys.stderr)
     sys.exit(2)
 
 
 def refusal(e):
     """Tells how a call failed: type, HTTP status and code where the SDK gives them."""
-    detail = getattr(e, "error", None)
-    return {
-        "ok": False,
-        "type": type(e).__name__,
-        "status": getattr(e, "status_code", None) or 0,
-        "code": getattr(detail, "code", None) or getattr(e, "code", None) or "",
-        "message": str(e),
-    }
+    return {"ok": False, "type": type(e).__name__, **life.refused(e), "message": str(e)}
 
 
 def main():

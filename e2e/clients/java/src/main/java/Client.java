@@ -9,6 +9,7 @@ import com.azure.identity.DefaultAzureCredentialBuilder;
 import com.azure.identity.ManagedIdentityCredentialBuilder;
 import com.azure.json.JsonProviders;
 import com.azure.json.JsonWriter;
+import com.azure.security.keyvault.secrets.SecretClient;
 import com.azure.security.keyvault.secrets.SecretClientBuilder;
 import com.microsoft.aad.msal4j.IAuthenticationResult;
 import com.microsoft.aad.msal4j.ManagedIdentityApplication;
@@ -36,10 +37,13 @@ public final class Client {
           Client secret VAULT-URL NAME [clientid=ID]
           Client token mic|dac|msal SCOPE [client_id=ID|object_id=ID|resource_id=ID]
           Client secretcred TENANT CLIENT-ID SECRET-FILE SCOPE
-          Client certcred TENANT CLIENT-ID PEM-FILE SCOPE""";
+          Client certcred TENANT CLIENT-ID PEM-FILE SCOPE
+          Client secretlife VAULT-URL NAME-PREFIX
+          Client secretdelete VAULT-URL NAME""";
 
     /** How many more arguments each command needs at least. */
-    private static final Map<String, Integer> COMMANDS = Map.of("secret", 2, "token", 2, "secretcred", 4, "certcred", 4);
+    private static final Map<String, Integer> COMMANDS =
+        Map.of("secret", 2, "token", 2, "secretcred", 4, "certcred", 4, "secretlife", 2, "secretdelete", 2);
 
     private Client() {
     }
@@ -66,6 +70,8 @@ public final class Client {
         by[0] = by[0].replace("_", "");
         return switch (args[0]) {
             case "secret" -> secret(args[1], args[2], by);
+            case "secretlife" -> answer("steps", new Life(secretClient(args[1], by), args[2]).run());
+            case "secretdelete" -> answer("steps", new Life(secretClient(args[1], by), "").onlyDelete(args[2]));
             case "secretcred" -> token(new ClientSecretCredentialBuilder().tenantId(args[1]).clientId(args[2])
                 .clientSecret(Files.readString(Path.of(args[3])).strip()).build(), args[4]);
             case "certcred" -> token(new ClientCertificateCredentialBuilder().tenantId(args[1]).clientId(args[2])
@@ -114,10 +120,14 @@ public final class Client {
         return answer("token", token.accessToken(), "expires_on", token.expiresOnDate().getTime() / 1000);
     }
 
-    /** Reads a secret with DefaultAzureCredential. */
+    /** Makes a client that signs in with DefaultAzureCredential. */
+    private static SecretClient secretClient(String vault, String[] by) {
+        return new SecretClientBuilder().vaultUrl(vault).credential(credential("dac", by)).retryOptions(retry()).buildClient();
+    }
+
+    /** Reads a secret. */
     private static Map<String, Object> secret(String vault, String name, String[] by) {
-        var client = new SecretClientBuilder().vaultUrl(vault).credential(credential("dac", by)).retryOptions(retry()).buildClient();
-        return answer("value", client.getSecret(name).getValue());
+        return answer("value", secretClient(vault, by).getSecret(name).getValue());
     }
 
     private static Map<String, Object> answer(Object... members) {
@@ -157,7 +167,7 @@ public final class Client {
     }
 
     /** Finds error.code in the body of an answer, however deep the SDK left it. */
-    private static String codeOf(Object body) {
+    static String codeOf(Object body) {
         if (body instanceof Map<?, ?> map) {
             return map.get("code") instanceof String code ? code : codeOf(map.get("error"));
         }
