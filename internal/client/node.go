@@ -73,14 +73,6 @@ func (c *Client) Register(ctx context.Context, w Workload) (Registration, error)
 	return r, nil
 }
 
-// Unregister ends a registration; its secret is worth nothing from then on.
-func (c *Client) Unregister(ctx context.Context, r Registration) error {
-	if _, err := c.node(ctx, http.MethodDelete, "/node/v1/workloads/"+r.Handle, nil); err != nil {
-		return fmt.Errorf("end registration: %w", err)
-	}
-	return nil
-}
-
 // node makes one call on the node socket.
 func (c *Client) node(ctx context.Context, method, path string, body []byte) (Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://node"+path, bytes.NewReader(body))

@@ -277,11 +277,8 @@ func TestNothingOfAnotherTenantIsSeen(t *testing.T) { // S-54
 			t.Errorf("audience in its own tenant: %+v, %v", r, err)
 		}
 		for name, write := range map[string]func(context.Context, *store.Tx) error{
-			"disable": func(ctx context.Context, tx *store.Tx) error { return w.SetEnabled(ctx, tx, b.ID, sp.ID, false) },
-			"delete":  func(ctx context.Context, tx *store.Tx) error { return w.DeleteServicePrincipal(ctx, tx, b.ID, sp.ID) },
-			"rename": func(ctx context.Context, tx *store.Tx) error {
-				return w.RenameServicePrincipal(ctx, tx, b.ID, sp.ID, "x", nil)
-			},
+			"disable":            func(ctx context.Context, tx *store.Tx) error { return w.SetEnabled(ctx, tx, b.ID, sp.ID, false) },
+			"delete":             func(ctx context.Context, tx *store.Tx) error { return w.DeleteServicePrincipal(ctx, tx, b.ID, sp.ID) },
 			"delete application": func(ctx context.Context, tx *store.Tx) error { return w.DeleteApplication(ctx, tx, b.ID, app.App) },
 			"add secret": func(ctx context.Context, tx *store.Tx) error {
 				_, _, err := w.AddSecret(ctx, tx, b.ID, app.App, directory.NewSecret{})

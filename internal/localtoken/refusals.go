@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -42,7 +41,6 @@ type Refusals struct {
 	log   *slog.Logger
 
 	mu       sync.Mutex // guards what follows
-	total    map[string]int64
 	pending  map[string]int64
 	recorded int
 }
@@ -52,14 +50,13 @@ func NewRefusals(c RefusalsConfig) (*Refusals, error) {
 	if c.Room == "" || c.Audit == nil || c.Log == nil {
 		return nil, errors.New("localtoken: Room, Audit and Log are needed")
 	}
-	return &Refusals{room: c.Room, audit: c.Audit, log: c.Log, total: map[string]int64{}, pending: map[string]int64{}}, nil
+	return &Refusals{room: c.Room, audit: c.Audit, log: c.Log, pending: map[string]int64{}}, nil
 }
 
 // Count counts a refusal under a stable reason.
 func (f *Refusals) Count(reason string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.total[reason]++
 	f.pending[reason]++
 }
 
@@ -80,20 +77,12 @@ func (f *Refusals) Record(ctx context.Context, reason string, target string, pro
 func (f *Refusals) takeRecord(reason string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.total[reason]++
 	if f.recorded >= recordedPerFlush {
 		f.pending[reason]++
 		return false
 	}
 	f.recorded++
 	return true
-}
-
-// Totals returns how often each reason occurred since the start, for metrics.
-func (f *Refusals) Totals() map[string]int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return maps.Clone(f.total)
 }
 
 // Run writes the sums every minute, and once more when ctx ends.

@@ -24,7 +24,6 @@ var ErrExists = fault.New(fault.Conflict, "it exists already")
 
 // engine is what differs between the two databases. There are two values and no more.
 type engine struct {
-	name      string
 	dialect   goose.Dialect
 	lock      string // statement that waits for other writers; "" where the engine has one writer
 	viewLevel sql.IsolationLevel
@@ -36,10 +35,10 @@ type engine struct {
 // The two engines.
 var (
 	sqliteEngine = engine{
-		name: "SQLite", dialect: goose.DialectSQLite3, rebind: numbered(), classify: classifySQLite, damage: damageSQLite,
+		dialect: goose.DialectSQLite3, rebind: numbered(), classify: classifySQLite, damage: damageSQLite,
 	}
 	postgresEngine = engine{
-		name: "PostgreSQL", dialect: goose.DialectPostgres, viewLevel: sql.LevelRepeatableRead,
+		dialect: goose.DialectPostgres, viewLevel: sql.LevelRepeatableRead,
 		lock:   "SELECT pg_advisory_xact_lock(7310593858020254331)",
 		rebind: func(query string) string { return query }, classify: classifyPostgres, damage: damagePostgres,
 	}

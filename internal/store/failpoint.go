@@ -16,7 +16,7 @@ const (
 	MidRotation  = "mid-rotation"            // a new signing key is written, not committed
 )
 
-// Failpoints lists every failpoint.
+// Failpoints lists every failpoint; a test holds the documentation against it.
 func Failpoints() []string {
 	return []string{BeforeBegin, AfterBegin, BeforeCommit, AfterCommit, AfterAck, BeforeAudit, AfterAudit, BeforeFeed, MidMigration, MidRotation}
 }

@@ -121,9 +121,6 @@ func (db *DB) Close() error {
 	return err
 }
 
-// Engine names the engine for people: "SQLite" or "PostgreSQL".
-func (db *DB) Engine() string { return db.engine.name }
-
 // View runs fn in a read-only transaction that sees one consistent state.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	sqlTx, err := db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: db.engine.viewLevel})

@@ -167,10 +167,10 @@ func TestOtherProcessesChangesAreHeardWithinASecond(t *testing.T) {
 		select {
 		case key := <-heard:
 			if key != "far" {
-				t.Errorf("%s: heard %q", here.Engine(), key)
+				t.Errorf("heard %q", key)
 			}
 		case <-time.After(10 * time.Second):
-			t.Errorf("%s: heard nothing", here.Engine())
+			t.Error("heard nothing")
 		}
 		stop()
 		if err := <-done; err != nil {

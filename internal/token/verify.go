@@ -85,7 +85,8 @@ func (v *Verifier) Recheck(c *Claims, audiences []string, tenant id.Tenant) erro
 }
 
 // VerifyExchange checks a managed identity's token offered as a federated assertion, the
-// one token of ours that is anything but an access token (S-33).
+// one token of ours that is anything but an access token (S-33). No endpoint takes such
+// assertions yet: what it proves is that the token made for it is right, and refused elsewhere.
 func (v *Verifier) VerifyExchange(text string, tenant id.Tenant) (*Claims, error) {
 	c, err := v.authentic(text)
 	if err != nil {

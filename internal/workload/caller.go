@@ -100,7 +100,8 @@ func (e *evidence) alive() bool {
 }
 
 // ByConnection returns the workload at the far end of the TCP connection between remote,
-// the caller's address, and local, ours. Errors: ErrUnknownCaller, ErrNoEvidence.
+// the caller's address, and local, ours, without remembering it as ByContext does. Errors:
+// ErrUnknownCaller, ErrNoEvidence.
 func (g *Registry) ByConnection(ctx context.Context, remote, local net.Addr) (Caller, error) {
 	p, ok := newPeer(remote, local)
 	if !ok {
