@@ -34,7 +34,7 @@ type Config struct {
 	Azure Azure `yaml:"azure"`
 	// Log says what is logged, and how long the audit log is kept.
 	Log Log `yaml:"log"`
-	// Ops says where health, metrics and profiles are served.
+	// Ops says where health, version and profiles are served.
 	Ops Ops `yaml:"ops"`
 }
 
