@@ -50,6 +50,7 @@ type Log struct {
 // batch is a set of events that share one commit.
 type batch struct {
 	entries []*Event
+	writing bool // the store has taken the batch; guarded by Log.mu, as entries are until then
 	done    chan struct{}
 	err     error
 }
@@ -180,9 +181,18 @@ func (l *Log) join(e *Event) (b *batch, leads bool) {
 func (l *Log) leave(b *batch, e *Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open == b {
+	if !b.writing {
 		b.entries = slices.DeleteFunc(b.entries, func(other *Event) bool { return other == e })
 	}
+}
+
+// staying returns the events of b whose callers still wait, now that the store takes them;
+// from here on nobody leaves.
+func (l *Log) staying(b *batch) []*Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b.writing = true
+	return b.entries
 }
 
 // flush waits for the commit under way, closes b to newcomers and writes it.
@@ -197,8 +207,9 @@ func (l *Log) flush(ctx context.Context, b *batch) {
 	}()
 	l.mu.Lock()
 	l.open = nil
+	waiting := len(b.entries)
 	l.mu.Unlock()
-	if len(b.entries) == 0 {
+	if waiting == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
@@ -208,7 +219,7 @@ func (l *Log) flush(ctx context.Context, b *batch) {
 		if err != nil {
 			return err
 		}
-		for _, e := range b.entries {
+		for _, e := range l.staying(b) {
 			if err := l.append(ctx, tx, &h, *e); err != nil {
 				return err
 			}
