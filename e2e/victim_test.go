@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -83,8 +84,6 @@ func newVictim(t *testing.T, binary, engine string) *victim {
 		"HOME=" + v.home, "XDG_CONFIG_HOME=" + filepath.Join(v.home, "config"), "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8",
 		"SEALRING_FAILPOINT=file:" + v.controlFile(), "SEALRING_LOG_LEVEL=warn",
 	}
-	v.opsPort = freePort(t)
-	v.env = append(v.env, fmt.Sprintf("SEALRING_OPS_LISTEN=127.0.0.1:%d", v.opsPort))
 	v.config = store.Config{SQLitePath: v.file(), Now: time.Now}
 	if engine == "postgres" {
 		v.config = store.Config{PostgresDSN: storetest.PostgresDSN(t), Now: time.Now}
@@ -155,7 +154,9 @@ func (v *victim) tryUp() bool {
 	v.quiesce()
 	v.log = &bytes.Buffer{}
 	v.cmd = exec.Command(v.binary, "up", "--data", v.data, "--tls-port", "0", "--http-port", "0")
-	v.cmd.Env, v.cmd.Stderr = v.env, v.log
+	v.opsPort = freePort(v.t) // a new one each time: a port that is not listened on may become a client's
+	v.cmd.Env = append(slices.Clone(v.env), fmt.Sprintf("SEALRING_OPS_LISTEN=127.0.0.1:%d", v.opsPort))
+	v.cmd.Stderr = v.log
 	v.wrap(v.cmd)
 	if err := v.cmd.Start(); err != nil {
 		v.t.Fatal(err)
