@@ -125,7 +125,10 @@ func nextPID(pid int) error {
 // within the same clock tick, is nobody until it is registered itself.
 func TestAReusedProcessIDConnectsAsNobody(t *testing.T) {
 	if err := nextPID(os.Getpid()); err != nil {
-		t.Skip("process ids cannot be chosen here:", err)
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("process ids cannot be chosen: %v", err)
+		}
+		t.Skip("only root may choose process ids:", err)
 	}
 	r, _ := newRegistry(t, "")
 	reused, sameTick := 0, 0
@@ -185,7 +188,7 @@ func TestAReusedProcessIDConnectsAsNobody(t *testing.T) {
 		}
 	}
 	if reused == 0 {
-		t.Skip("no id was given again")
+		t.Error("no id was given again in 200 rounds: nothing was tested")
 	}
 	t.Logf("%d ids given again, %d in the same tick", reused, sameTick)
 }
