@@ -49,7 +49,7 @@ func TestAClockBehindTheStoreIsRefused(t *testing.T) {
 		}
 		c.AcceptClock = true
 		accepted := start(t, c)
-		rows, err := accepted.audit.List(t.Context(), audit.Filter{Kind: audit.Security})
+		rows, err := accepted.audit.List(t.Context(), audit.Filter{Kinds: []audit.Kind{audit.Security}})
 		at := slices.IndexFunc(rows, func(r audit.Stored) bool { return r.Operation == "clock.accept" })
 		if err != nil || at < 0 || rows[at].Details["newest_record"] == "" {
 			t.Errorf("records %v, %v", rows, err)

@@ -154,5 +154,9 @@ func (o *Offline) VerifyAudit(ctx context.Context, exported io.Reader) (audit.Re
 // ExportAudit writes audit records as JSON lines and returns how many: those of one kind,
 // or of all if "", from since up to until, where they are not zero.
 func (o *Offline) ExportAudit(ctx context.Context, w io.Writer, kind string, since, until time.Time) (int64, error) {
-	return o.Audit.Export(ctx, w, audit.Filter{Kind: audit.Kind(kind), From: since, To: until})
+	f := audit.Filter{From: since, To: until}
+	if kind != "" {
+		f.Kinds = []audit.Kind{audit.Kind(kind)}
+	}
+	return o.Audit.Export(ctx, w, f)
 }

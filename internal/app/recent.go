@@ -13,7 +13,7 @@ import (
 // Recent returns the newest records of one kind ("signin", "activity", "security") as lines
 // for a person, oldest first.
 func (s *Server) Recent(ctx context.Context, kind string, limit int) ([]string, error) {
-	records, err := s.audit.List(ctx, audit.Filter{Kind: audit.Kind(kind), Limit: limit})
+	records, err := s.audit.List(ctx, audit.Filter{Kinds: []audit.Kind{audit.Kind(kind)}, Limit: limit})
 	if err != nil {
 		return nil, err
 	}

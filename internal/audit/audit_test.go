@@ -43,7 +43,7 @@ func TestRecordSharesTheFateOfItsWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := l.List(ctx, audit.Filter{Kind: audit.Activity, Principal: "o1"})
+		got, err := l.List(ctx, audit.Filter{Kinds: []audit.Kind{audit.Activity}, Principal: "o1"})
 		if err != nil || len(got) != 1 || got[0].Operation != "b/write" || got[0].Actor.CorrelationID != "c1" || !got[0].Time.Equal(noon) {
 			t.Fatalf("got %+v, %v", got, err)
 		}

@@ -26,7 +26,7 @@ import (
 // operations lists what is on record of one kind, oldest first.
 func operations(t *testing.T, l *audit.Log, kind audit.Kind) (out []string) {
 	t.Helper()
-	events, err := l.List(t.Context(), audit.Filter{Kind: kind})
+	events, err := l.List(t.Context(), audit.Filter{Kinds: []audit.Kind{kind}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/sealring/sealring/internal/store"
@@ -29,7 +30,7 @@ type exportedRecord struct {
 }
 
 // Export writes the records of every chain in order, one JSON object a line, and returns
-// how many. Of f, Kind, From and To select.
+// how many. Of f, Kinds, From and To select.
 func (l *Log) Export(ctx context.Context, w io.Writer, f Filter) (int64, error) {
 	var n int64
 	out := bufio.NewWriter(w)
@@ -40,7 +41,7 @@ func (l *Log) Export(ctx context.Context, w io.Writer, f Filter) (int64, error) 
 		}
 		for _, server := range names {
 			err := rows(ctx, tx, server, 0, func(r row) error {
-				if f.Kind != "" && r.kind != string(f.Kind) || r.at < f.From.Unix() || !f.To.IsZero() && r.at >= f.To.Unix() {
+				if len(f.Kinds) > 0 && !slices.Contains(f.Kinds, Kind(r.kind)) || r.at < f.From.Unix() || !f.To.IsZero() && r.at >= f.To.Unix() {
 					return nil
 				}
 				n++

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -108,10 +109,10 @@ func (l *Log) append(ctx context.Context, tx *store.Tx, h *head, e Event) error 
 		return fmt.Errorf("encode audit event: %w", err)
 	}
 	next := head{seq: h.seq + 1, hash: link(h.hash, l.server, h.seq+1, body)}
-	_, err = tx.Exec(ctx, `INSERT INTO audit (server, seq, at, kind, tenant_id, principal_id, operation, target, correlation_id, body, prev, hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+	_, err = tx.Exec(ctx, `INSERT INTO audit (server, seq, at, kind, tenant_id, principal_id, operation, target, subscription_id, correlation_id, body, prev, hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		l.server, next.seq, e.Time.Unix(), string(e.Kind), string(e.Actor.Tenant), string(e.Actor.Object),
-		e.Operation, e.Target, e.Actor.CorrelationID, string(body), h.hash, next.hash)
+		strings.ToLower(e.Operation), strings.ToLower(e.Target), strings.ToLower(string(e.Subscription)), e.Actor.CorrelationID, string(body), h.hash, next.hash)
 	if err != nil {
 		return fmt.Errorf("%w: append: %w", ErrUnavailable, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sealring/sealring/internal/store"
 )
@@ -22,7 +23,7 @@ type row struct {
 	prev []byte
 	hash []byte
 	// What is kept beside body to be searched: it must be what body says.
-	kind, tenant, principal, operation, target, correlation string
+	kind, tenant, principal, operation, target, subscription, correlation string
 }
 
 // rows calls do for the records of a chain from one on, in order, until it fails. Errors:
@@ -32,13 +33,13 @@ func rows(ctx context.Context, tx *store.Tx, server string, from int64, do func(
 		n := 0
 		err := tx.Query(ctx, func(r store.Row) error {
 			var x row
-			err := r.Scan(&x.seq, &x.at, &x.kind, &x.tenant, &x.principal, &x.operation, &x.target, &x.correlation, &x.body, &x.prev, &x.hash)
+			err := r.Scan(&x.seq, &x.at, &x.kind, &x.tenant, &x.principal, &x.operation, &x.target, &x.subscription, &x.correlation, &x.body, &x.prev, &x.hash)
 			if err != nil {
 				return fmt.Errorf("scan audit record: %w", err)
 			}
 			n, from = n+1, x.seq+1
 			return do(x)
-		}, `SELECT seq, at, kind, tenant_id, principal_id, operation, target, correlation_id, body, prev, hash
+		}, `SELECT seq, at, kind, tenant_id, principal_id, operation, target, subscription_id, correlation_id, body, prev, hash
 			FROM audit WHERE server = $1 AND seq >= $2 ORDER BY seq LIMIT $3`, server, from, pageRecords)
 		if err != nil || n < pageRecords {
 			return err
@@ -107,8 +108,8 @@ func (r row) consistent() bool {
 		return false
 	}
 	return r.at == e.Time.Unix() && r.kind == string(e.Kind) && r.tenant == string(e.Actor.Tenant) &&
-		r.principal == string(e.Actor.Object) && r.operation == e.Operation && r.target == e.Target &&
-		r.correlation == e.Actor.CorrelationID
+		r.principal == string(e.Actor.Object) && r.operation == strings.ToLower(e.Operation) && r.target == strings.ToLower(e.Target) &&
+		r.subscription == strings.ToLower(string(e.Subscription)) && r.correlation == e.Actor.CorrelationID
 }
 
 // errEnough ends a walk early.

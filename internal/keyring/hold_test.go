@@ -52,7 +52,7 @@ func TestAHeldKeyIsNotSucceededUntilItIsReleased(t *testing.T) {
 		if err := check(t, f, k, text); err != nil {
 			t.Errorf("token of the key that was held: %v", err)
 		}
-		events, err := f.audit.List(t.Context(), audit.Filter{Kind: audit.Security})
+		events, err := f.audit.List(t.Context(), audit.Filter{Kinds: []audit.Kind{audit.Security}})
 		if err != nil || len(events) != 2 || events[1].Operation != "keyring.hold" || events[1].Details["reason"] != "audit in progress" {
 			t.Errorf("records %v, %v", events, err)
 		}
@@ -137,7 +137,7 @@ func TestForcePassesOverAHold(t *testing.T) {
 		t.Error("the revoked key signs")
 	}
 	var operations []string
-	events, err := f.audit.List(t.Context(), audit.Filter{Kind: audit.Security})
+	events, err := f.audit.List(t.Context(), audit.Filter{Kinds: []audit.Kind{audit.Security}})
 	for _, e := range events {
 		operations = append(operations, e.Operation)
 	}
