@@ -28,6 +28,8 @@ var (
 		"internal/resource", "internal/vault", "internal/token", "internal/keyring", "internal/audit",
 	}
 	room = append(slices.Clone(lobby), domain...)
+	// provider is what a namespace of Resource Manager stands on.
+	provider = append(slices.Clone(room), "internal/surface/arm", "internal/surface/arm/provider/tracked")
 )
 
 // floorPlan names every package and what it may import besides everyone's. A package that
@@ -41,11 +43,20 @@ var floorPlan = map[string][]string{
 	}),
 	"internal/config": {},
 
-	"internal/surface/sts":                        room,
-	"internal/surface/graph":                      room,
-	"internal/surface/arm":                        room,
-	"internal/surface/arm/provider":               append(slices.Clone(room), "internal/surface/arm", "internal/surface/arm/provider/authorization"),
-	"internal/surface/arm/provider/authorization": append(slices.Clone(room), "internal/surface/arm"),
+	"internal/surface/sts":         room,
+	"internal/surface/graph":       room,
+	"internal/surface/arm":         room,
+	"internal/surface/arm/armtest": append(slices.Clone(room), "internal/surface/arm", "internal/surface/arm/provider", "internal/store", "internal/seal"),
+	"internal/surface/arm/provider": slices.Concat(provider, []string{
+		"internal/surface/arm/provider/authorization", "internal/surface/arm/provider/compute", "internal/surface/arm/provider/keyvault",
+		"internal/surface/arm/provider/resources", "internal/surface/arm/provider/web",
+	}),
+	"internal/surface/arm/provider/authorization": provider,
+	"internal/surface/arm/provider/compute":       provider,
+	"internal/surface/arm/provider/keyvault":      provider,
+	"internal/surface/arm/provider/resources":     provider,
+	"internal/surface/arm/provider/tracked":       append(slices.Clone(room), "internal/surface/arm"),
+	"internal/surface/arm/provider/web":           provider,
 	"internal/surface/imds":                       room,
 	"internal/surface/appservice":                 room,
 	"internal/surface/node":                       room,
@@ -62,7 +73,8 @@ var floorPlan = map[string][]string{
 
 	"internal/workload":        {"internal/audit", "internal/resource"},
 	"internal/managedidentity": {"internal/directory", "internal/resource", "internal/token", "internal/audit", "internal/store"},
-	"internal/rbac":            {"internal/resource", "internal/audit", "internal/store"},
+	"internal/rbac":            {"internal/resource", "internal/audit", "internal/store", "internal/rbac/pattern"},
+	"internal/rbac/pattern":    {},
 	"internal/directory":       {"internal/audit", "internal/store", "internal/seal"},
 	"internal/resource":        {"internal/audit", "internal/store"},
 	"internal/vault":           {"internal/audit", "internal/store", "internal/seal", "internal/resource"},

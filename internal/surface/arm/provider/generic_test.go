@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/sealring/sealring/internal/store/storetest"
+	"github.com/sealring/sealring/internal/surface/arm/armtest"
 )
 
 func TestPathsThatRealClientsSend(t *testing.T) { // CP-16, CP-17, CP-46, L-5
-	f := open(t, storetest.SQLite(t))
-	f.ok("owner", "PUT", uai, `{"location":"local"}`)
-	id := f.ok("owner", "GET", uai, "").at("id")
+	f := armtest.Open(t, storetest.SQLite(t))
+	f.OK("owner", "PUT", uai, `{"location":"local"}`)
+	id := f.OK("owner", "GET", uai, "").At("id")
 	for name, path := range map[string]string{
 		"lower-case group":        strings.Replace(uai, "resourceGroups", "resourcegroups", 1),
 		"empty segment of az":     strings.Replace(uai, "ManagedIdentity/", "ManagedIdentity//", 1),
@@ -23,173 +24,173 @@ func TestPathsThatRealClientsSend(t *testing.T) { // CP-16, CP-17, CP-46, L-5
 		"percent-encoded letters": strings.Replace(uai, "id1", "%69d1", 1),
 		"odd case of the version": uai + "?API-Version=2024-11-30",
 	} {
-		got := f.do("owner", "GET", path, "")
-		if got.status != 200 || got.at("id") != id {
-			t.Errorf("%s: %d %s", name, got.status, got.text)
+		got := f.Do("owner", "GET", path, "")
+		if got.Status != 200 || got.At("id") != id {
+			t.Errorf("%s: %d %s", name, got.Status, got.Text)
 		}
 	}
 }
 
 func TestPathsThatAreRefused(t *testing.T) { // S-44, S-50
-	f := open(t, storetest.SQLite(t))
-	f.ok("owner", "PUT", sub+"/resourceGroups/rg10", `{"location":"local"}`)
-	f.person("one", read, rg)
-	f.do("one", "GET", rg, "").want(200, "")
-	f.do("one", "GET", strings.Replace(rg, "/rg", "/RG", 1), "").want(200, "")
-	f.do("one", "GET", sub+"/resourceGroups/rg10", "").want(403, "AuthorizationFailed")
-	for _, path := range []string{rg + "%2f..%2frg10", rg + "/../rg10", rg + "/.", rg + "%00", sub + "/resourceGroups/%EF%BD%92g", sub + "/resourceGroups/%25rg",
-		sub + "/resourceGroups/rg%E2%84%AA", "/subscriptions/x/resourceGroups/rg"} {
-		if got := f.do("one", "GET", path, ""); got.status != 400 || got.at("error", "code") != "InvalidResourceId" {
-			t.Errorf("%s: %d %s", path, got.status, got.text)
+	f := armtest.Open(t, storetest.SQLite(t))
+	f.OK("owner", "PUT", armtest.Sub+"/resourceGroups/rg10", `{"location":"local"}`)
+	f.Person("one", armtest.Reader, armtest.Group)
+	f.Do("one", "GET", armtest.Group, "").Want(200, "")
+	f.Do("one", "GET", strings.Replace(armtest.Group, "/rg", "/RG", 1), "").Want(200, "")
+	f.Do("one", "GET", armtest.Sub+"/resourceGroups/rg10", "").Want(403, "AuthorizationFailed")
+	for _, path := range []string{armtest.Group + "%2f..%2frg10", armtest.Group + "/../rg10", armtest.Group + "/.", armtest.Group + "%00", armtest.Sub + "/resourceGroups/%EF%BD%92g", armtest.Sub + "/resourceGroups/%25rg",
+		armtest.Sub + "/resourceGroups/rg%E2%84%AA", "/subscriptions/x/resourceGroups/rg"} {
+		if got := f.Do("one", "GET", path, ""); got.Status != 400 || got.At("error", "code") != "InvalidResourceId" {
+			t.Errorf("%s: %d %s", path, got.Status, got.Text)
 		}
 	}
-	f.do("one", "GET", rg, "", "X-HTTP-Method-Override: DELETE").want(200, "") // S-50
-	f.do("one", "POST", rg, "", "X-HTTP-Method-Override: GET").want(405, "MethodNotAllowed")
-	f.do("owner", "GET", rg, "").want(200, "")
+	f.Do("one", "GET", armtest.Group, "", "X-HTTP-Method-Override: DELETE").Want(200, "") // S-50
+	f.Do("one", "POST", armtest.Group, "", "X-HTTP-Method-Override: GET").Want(405, "MethodNotAllowed")
+	f.Do("owner", "GET", armtest.Group, "").Want(200, "")
 }
 
 func TestTheOrderOfChecks(t *testing.T) { // CP-18, CP-20, CP-21, CP-23
-	f := open(t, storetest.SQLite(t))
-	f.ok("owner", "PUT", vm, `{"location":"local"}`)
-	a := f.do("", "GET", vm+"?!", "").want(401, "AuthenticationFailed")
-	challenge := `Bearer authorization_uri="https://login.sealring.internal:8443/` + string(f.tenant) + `", error="invalid_token"`
-	if got := a.header.Get("WWW-Authenticate"); !strings.HasPrefix(got, challenge) {
+	f := armtest.Open(t, storetest.SQLite(t))
+	f.OK("owner", "PUT", vm, `{"location":"local"}`)
+	a := f.Do("", "GET", vm+"?!", "").Want(401, "AuthenticationFailed")
+	challenge := `Bearer authorization_uri="https://login.sealring.internal:8443/` + string(f.Tenant) + `", error="invalid_token"`
+	if got := a.Header.Get("WWW-Authenticate"); !strings.HasPrefix(got, challenge) {
 		t.Errorf("challenge %q", got)
 	}
-	f.do("wrong", "GET", vm, "").want(401, "InvalidAuthenticationToken")
-	f.people["expired"] = f.people["owner"]
-	f.do("expired", "GET", vm, "").want(401, "ExpiredAuthenticationToken")
-	f.do("stranger", "GET", vm, "").want(401, "InvalidAuthenticationTokenTenant")
-	f.do("owner", "GET", vm+"?!", "").want(400, "MissingApiVersionParameter")
-	f.do("owner", "GET", vm+"?api-version=yesterday", "").want(400, "InvalidApiVersionParameter")
-	f.do("owner", "GET", vm+"?api-version=2031-01-01-preview", "").want(200, "") // CP-19
-	f.do("owner", "GET", rg+"/providers/Contoso.Things/widgets/x", "").want(404, "InvalidResourceNamespace")
-	f.do("owner", "GET", rg+"/providers/Microsoft.Compute/widgets/x", "").want(404, "InvalidResourceType")
+	f.Do("wrong", "GET", vm, "").Want(401, "InvalidAuthenticationToken")
+	f.People["expired"] = f.People["owner"]
+	f.Do("expired", "GET", vm, "").Want(401, "ExpiredAuthenticationToken")
+	f.Do("stranger", "GET", vm, "").Want(401, "InvalidAuthenticationTokenTenant")
+	f.Do("owner", "GET", vm+"?!", "").Want(400, "MissingApiVersionParameter")
+	f.Do("owner", "GET", vm+"?api-version=yesterday", "").Want(400, "InvalidApiVersionParameter")
+	f.Do("owner", "GET", vm+"?api-version=2031-01-01-preview", "").Want(200, "") // CP-19
+	f.Do("owner", "GET", armtest.Group+"/providers/Contoso.Things/widgets/x", "").Want(404, "InvalidResourceNamespace")
+	f.Do("owner", "GET", armtest.Group+"/providers/Microsoft.Compute/widgets/x", "").Want(404, "InvalidResourceType")
 	other := strings.Replace(vm, "11111111-1111", "99999999-1111", 1)
-	f.do("owner", "GET", other, "").want(404, "SubscriptionNotFound")
-	there, missing := f.do("nobody", "GET", vm, ""), f.do("nobody", "GET", vm+"x", "")
-	there.want(403, "AuthorizationFailed")
-	missing.want(403, "AuthorizationFailed")
-	who := f.people["nobody"]
+	f.Do("owner", "GET", other, "").Want(404, "SubscriptionNotFound")
+	there, missing := f.Do("nobody", "GET", vm, ""), f.Do("nobody", "GET", vm+"x", "")
+	there.Want(403, "AuthorizationFailed")
+	missing.Want(403, "AuthorizationFailed")
+	who := f.People["nobody"]
 	want := fmt.Sprintf("The client '%s' with object id '%s' does not have authorization to perform action 'Microsoft.Compute/virtualMachines/read' over scope '%s' or the scope is invalid. If access was recently granted, please refresh your credentials.", who.App, who.Object, vm)
-	if got := there.at("error", "message"); got != want {
+	if got := there.At("error", "message"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if strings.ReplaceAll(missing.text, "vm1x", "vm1") != there.text {
-		t.Errorf("a missing resource shows: %s", missing.text)
+	if strings.ReplaceAll(missing.Text, "vm1x", "vm1") != there.Text {
+		t.Errorf("a missing resource shows: %s", missing.Text)
 	}
 	nogroup := strings.Replace(vm, "/rg/", "/none/", 1)
-	f.do("nobody", "GET", nogroup, "").want(403, "AuthorizationFailed")
-	f.do("owner", "GET", nogroup, "").want(404, "ResourceGroupNotFound")
+	f.Do("nobody", "GET", nogroup, "").Want(403, "AuthorizationFailed")
+	f.Do("owner", "GET", nogroup, "").Want(404, "ResourceGroupNotFound")
 	list := strings.TrimSuffix(nogroup, "/vm1")
-	f.do("owner", "GET", list, "").want(404, "ResourceGroupNotFound")
-	if got := f.do("nobody", "GET", list, "").want(200, ""); got.count() != 0 {
-		t.Errorf("list %s", got.text)
+	f.Do("owner", "GET", list, "").Want(404, "ResourceGroupNotFound")
+	if got := f.Do("nobody", "GET", list, "").Want(200, ""); got.Count() != 0 {
+		t.Errorf("list %s", got.Text)
 	}
-	f.do("owner", "PUT", vm, `{"location":"local"`).want(400, "InvalidRequestContent")
-	f.do("owner", "PUT", vm, `{"location":"local"}{}`).want(400, "InvalidRequestContent")
-	f.do("owner", "PUT", vm, `[]`).want(400, "InvalidRequestContent")
-	f.do("owner", "PUT", vm, `{"location":"a","location":"b"}`).want(400, "InvalidRequestContent") // S-63
-	f.do("owner", "PUT", vm, `{"location":"local"}`, "Content-Type: application/xml").want(415, "UnsupportedMediaType")
-	f.do("owner", "PUT", vm, `{"location":"`+strings.Repeat("x", 4<<20)+`"}`).want(413, "RequestTooLarge")                 // CP-45
-	f.do("owner", "PUT", vm, strings.Repeat(`{"a":`, 200)+"1"+strings.Repeat("}", 200)).want(400, "InvalidRequestContent") // CP-45
+	f.Do("owner", "PUT", vm, `{"location":"local"`).Want(400, "InvalidRequestContent")
+	f.Do("owner", "PUT", vm, `{"location":"local"}{}`).Want(400, "InvalidRequestContent")
+	f.Do("owner", "PUT", vm, `[]`).Want(400, "InvalidRequestContent")
+	f.Do("owner", "PUT", vm, `{"location":"a","location":"b"}`).Want(400, "InvalidRequestContent") // S-63
+	f.Do("owner", "PUT", vm, `{"location":"local"}`, "Content-Type: application/xml").Want(415, "UnsupportedMediaType")
+	f.Do("owner", "PUT", vm, `{"location":"`+strings.Repeat("x", 4<<20)+`"}`).Want(413, "RequestTooLarge")                 // CP-45
+	f.Do("owner", "PUT", vm, strings.Repeat(`{"a":`, 200)+"1"+strings.Repeat("}", 200)).Want(400, "InvalidRequestContent") // CP-45
 }
 
 func TestHeadersOfAnswers(t *testing.T) { // CP-41
-	f := open(t, storetest.SQLite(t))
-	a := f.ok("owner", "GET", rg, "", "x-ms-correlation-request-id: 5f1d8a52-4c27-4c26-95ca-26b8cd0e5ae2", "x-ms-client-request-id: mine", "x-ms-return-client-request-id: true")
+	f := armtest.Open(t, storetest.SQLite(t))
+	a := f.OK("owner", "GET", armtest.Group, "", "x-ms-correlation-request-id: 5f1d8a52-4c27-4c26-95ca-26b8cd0e5ae2", "x-ms-client-request-id: mine", "x-ms-return-client-request-id: true")
 	for name, want := range map[string]string{"X-Ms-Correlation-Request-Id": "5f1d8a52-4c27-4c26-95ca-26b8cd0e5ae2", "X-Ms-Client-Request-Id": "mine",
 		"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "Content-Type": "application/json; charset=utf-8"} {
-		if got := a.header.Get(name); got != want {
+		if got := a.Header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	if len(a.header.Get("X-Ms-Request-Id")) != 36 || !strings.HasPrefix(a.header.Get("X-Ms-Routing-Request-Id"), "LOCAL:") {
-		t.Errorf("headers %v", a.header)
+	if len(a.Header.Get("X-Ms-Request-Id")) != 36 || !strings.HasPrefix(a.Header.Get("X-Ms-Routing-Request-Id"), "LOCAL:") {
+		t.Errorf("headers %v", a.Header)
 	}
 }
 
 func TestDiscovery(t *testing.T) { // CP-1, CP-2, CP-6, CP-7
-	f := open(t, storetest.SQLite(t))
-	newest := f.ok("", "GET", "/metadata/endpoints?api-version=2022-09-01", "")
-	for path, want := range map[string]string{"name": "SealringCloud", "resourceManager": base, "microsoftGraphResourceId": "https://graph.sealring.internal:8443/"} {
-		if got := newest.at(path); got != want {
+	f := armtest.Open(t, storetest.SQLite(t))
+	newest := f.OK("", "GET", "/metadata/endpoints?api-version=2022-09-01", "")
+	for path, want := range map[string]string{"name": "SealringCloud", "resourceManager": armtest.Base, "microsoftGraphResourceId": "https://graph.sealring.internal:8443/"} {
+		if got := newest.At(path); got != want {
 			t.Errorf("%s: %q", path, got)
 		}
 	}
-	if newest.at("authentication", "tenant") != "common" || newest.at("authentication", "identityProvider") != "AAD" ||
-		newest.at("authentication", "audiences", "0") != base+"/" || newest.at("suffixes", "keyVaultDns") != "vault.sealring.internal:8443" ||
-		newest.at("suffixes", "storage") != "sealring.internal:8443" {
-		t.Errorf("%s", newest.text)
+	if newest.At("authentication", "tenant") != "common" || newest.At("authentication", "identityProvider") != "AAD" ||
+		newest.At("authentication", "audiences", "0") != armtest.Base+"/" || newest.At("suffixes", "keyVaultDns") != "vault.sealring.internal:8443" ||
+		newest.At("suffixes", "storage") != "sealring.internal:8443" {
+		t.Errorf("%s", newest.Text)
 	}
-	if got := f.ok("", "GET", "/metadata/endpoints?api-version=2099-01-01", ""); got.text != newest.text {
-		t.Errorf("unknown version: %s", got.text)
+	if got := f.OK("", "GET", "/metadata/endpoints?api-version=2099-01-01", ""); got.Text != newest.Text {
+		t.Errorf("unknown version: %s", got.Text)
 	}
-	if got := f.ok("", "GET", "/metadata/endpoints?!", ""); got.text != newest.text {
-		t.Errorf("no version: %s", got.text)
+	if got := f.OK("", "GET", "/metadata/endpoints?!", ""); got.Text != newest.Text {
+		t.Errorf("no version: %s", got.Text)
 	}
 	for _, v := range []string{"2019-05-01", "2020-06-01"} {
-		if got := f.ok("", "GET", "/metadata/endpoints?api-version="+v, ""); got.text != "["+newest.text+"]" {
-			t.Errorf("%s: %s", v, got.text)
+		if got := f.OK("", "GET", "/metadata/endpoints?api-version="+v, ""); got.Text != "["+newest.Text+"]" {
+			t.Errorf("%s: %s", v, got.Text)
 		}
 	}
-	if got := f.ok("", "GET", "/metadata/endpoints?api-version=2015-01-01", ""); got.at("authentication", "loginEndpoint") != "https://login.sealring.internal:8443" {
-		t.Errorf("2015: %s", got.text)
+	if got := f.OK("", "GET", "/metadata/endpoints?api-version=2015-01-01", ""); got.At("authentication", "loginEndpoint") != "https://login.sealring.internal:8443" {
+		t.Errorf("2015: %s", got.Text)
 	}
-	got := f.ok("", "GET", "//metadata/endpoints?api-version=2018-01-01", "")
-	if got.at("cloudEndpoint", "sealringcloud", "endpoint") != "management.sealring.internal:8443" || got.at("cloudEndpoint", "sealringcloud", "locations", "0") != "local" {
-		t.Errorf("2018: %s", got.text)
+	got := f.OK("", "GET", "//metadata/endpoints?api-version=2018-01-01", "")
+	if got.At("cloudEndpoint", "sealringcloud", "endpoint") != "management.sealring.internal:8443" || got.At("cloudEndpoint", "sealringcloud", "locations", "0") != "local" {
+		t.Errorf("2018: %s", got.Text)
 	}
 }
 
 func TestSubscriptionsAreSeenByWhoHasARoleInThem(t *testing.T) { // CP-9, CP-10, CP-11, CP-12
-	f := open(t, storetest.SQLite(t))
-	f.ok("owner", "PUT", vm, `{"location":"local"}`)
-	f.person("small", read, vm)
-	got := f.ok("small", "GET", "/subscriptions", "")
-	if got.count() != 1 || got.at("value", "0", "tenantId") != string(f.tenant) || got.at("count", "value") != "1" || got.at("value", "0", "state") != "Enabled" {
-		t.Errorf("%s", got.text)
+	f := armtest.Open(t, storetest.SQLite(t))
+	f.OK("owner", "PUT", vm, `{"location":"local"}`)
+	f.Person("small", armtest.Reader, vm)
+	got := f.OK("small", "GET", "/subscriptions", "")
+	if got.Count() != 1 || got.At("value", "0", "tenantId") != string(f.Tenant) || got.At("count", "value") != "1" || got.At("value", "0", "state") != "Enabled" {
+		t.Errorf("%s", got.Text)
 	}
-	f.ok("small", "GET", sub, "")
-	f.ok("small", "GET", sub+"/locations", "")
-	if got := f.ok("nobody", "GET", "/subscriptions", ""); got.count() != 0 {
-		t.Errorf("%s", got.text)
+	f.OK("small", "GET", armtest.Sub, "")
+	f.OK("small", "GET", armtest.Sub+"/locations", "")
+	if got := f.OK("nobody", "GET", "/subscriptions", ""); got.Count() != 0 {
+		t.Errorf("%s", got.Text)
 	}
-	if got := f.ok("nobody", "GET", "/tenants", ""); got.at("value", "0", "defaultDomain") != "mine.example" {
-		t.Errorf("%s", got.text)
+	if got := f.OK("nobody", "GET", "/tenants", ""); got.At("value", "0", "defaultDomain") != "mine.example" {
+		t.Errorf("%s", got.Text)
 	}
-	p := f.ok("owner", "POST", sub+"/providers/microsoft.compute/register", "")
-	if p.at("registrationState") != "Registered" || p.at("id") != sub+"/providers/Microsoft.Compute" {
-		t.Errorf("%s", p.text)
+	p := f.OK("owner", "POST", armtest.Sub+"/providers/microsoft.compute/register", "")
+	if p.At("registrationState") != "Registered" || p.At("id") != armtest.Sub+"/providers/Microsoft.Compute" {
+		t.Errorf("%s", p.Text)
 	}
-	if got := f.ok("owner", "GET", sub+"/providers/Microsoft.Web", ""); got.at("resourceTypes", "0", "defaultApiVersion") == "" {
-		t.Errorf("%s", got.text)
+	if got := f.OK("owner", "GET", armtest.Sub+"/providers/Microsoft.Web", ""); got.At("resourceTypes", "0", "defaultApiVersion") == "" {
+		t.Errorf("%s", got.Text)
 	}
-	f.do("owner", "GET", sub+"/providers/Contoso.Things", "").want(404, "InvalidResourceNamespace")
+	f.Do("owner", "GET", armtest.Sub+"/providers/Contoso.Things", "").Want(404, "InvalidResourceNamespace")
 }
 
 func TestGroups(t *testing.T) { // CP-29, CP-44
-	f := open(t, storetest.SQLite(t))
-	two := sub + "/resourcegroups/Two"
-	f.do("owner", "HEAD", two, "").want(404, "")
-	f.do("owner", "PUT", two, `{}`).want(400, "LocationRequired")
-	a := f.do("owner", "PUT", two, `{"location":"West Europe","tags":{"a":"b"}}`).want(201, "")
-	if a.at("id") != sub+"/resourceGroups/Two" || a.at("location") != "westeurope" || a.at("properties", "provisioningState") != "Succeeded" {
-		t.Errorf("%s", a.text)
+	f := armtest.Open(t, storetest.SQLite(t))
+	two := armtest.Sub + "/resourcegroups/Two"
+	f.Do("owner", "HEAD", two, "").Want(404, "")
+	f.Do("owner", "PUT", two, `{}`).Want(400, "LocationRequired")
+	a := f.Do("owner", "PUT", two, `{"location":"West Europe","tags":{"a":"b"}}`).Want(201, "")
+	if a.At("id") != armtest.Sub+"/resourceGroups/Two" || a.At("location") != "westeurope" || a.At("properties", "provisioningState") != "Succeeded" {
+		t.Errorf("%s", a.Text)
 	}
-	f.do("owner", "HEAD", two, "").want(204, "")
-	f.do("owner", "PUT", two, `{"location":"westeurope"}`).want(200, "")
-	f.do("owner", "PUT", two, `{"location":"local"}`).want(409, "InvalidResourceLocation")
-	if a := f.do("owner", "PATCH", two, `{"tags":{"c":"d"}}`).want(200, ""); a.at("tags") != `{"c":"d"}` || a.at("location") != "westeurope" {
-		t.Errorf("%s", a.text)
+	f.Do("owner", "HEAD", two, "").Want(204, "")
+	f.Do("owner", "PUT", two, `{"location":"westeurope"}`).Want(200, "")
+	f.Do("owner", "PUT", two, `{"location":"local"}`).Want(409, "InvalidResourceLocation")
+	if a := f.Do("owner", "PATCH", two, `{"tags":{"c":"d"}}`).Want(200, ""); a.At("tags") != `{"c":"d"}` || a.At("location") != "westeurope" {
+		t.Errorf("%s", a.Text)
 	}
 	id, host, vault := two+"/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id1", two+"/providers/Microsoft.Compute/virtualMachines/vm1", two+"/providers/Microsoft.KeyVault/vaults/vault1"
-	f.ok("owner", "PUT", id, `{"location":"local"}`)
-	f.ok("owner", "PUT", vault, `{"location":"local"}`)
-	f.ok("owner", "PUT", host, `{"location":"local","tags":{"env":"dev"},"identity":{"type":"SystemAssigned"}}`)
-	f.grant("nobody", read, two)
-	if got := f.ok("owner", "GET", two+"/resources", ""); got.count() != 3 { // CP-33
-		t.Errorf("resources %s", got.text)
+	f.OK("owner", "PUT", id, `{"location":"local"}`)
+	f.OK("owner", "PUT", vault, `{"location":"local"}`)
+	f.OK("owner", "PUT", host, `{"location":"local","tags":{"env":"dev"},"identity":{"type":"SystemAssigned"}}`)
+	f.Grant("nobody", armtest.Reader, two)
+	if got := f.OK("owner", "GET", two+"/resources", ""); got.Count() != 3 { // CP-33
+		t.Errorf("resources %s", got.Text)
 	}
 	for filter, want := range map[string]int{ // CP-34
 		"resourceType eq 'microsoft.keyvault/vaults'":                         1,
@@ -200,38 +201,38 @@ func TestGroups(t *testing.T) { // CP-29, CP-44
 		"substringof('vau', name) or location eq 'Lo Cal'":                    3,
 		"resourceType eq 'Microsoft.Compute/virtualMachines' and name ne 'x'": 1,
 	} {
-		if got := f.ok("owner", "GET", sub+"/resources?$filter="+url.QueryEscape(filter), ""); got.count() != want {
-			t.Errorf("%s: %s", filter, got.text)
+		if got := f.OK("owner", "GET", armtest.Sub+"/resources?$filter="+url.QueryEscape(filter), ""); got.Count() != want {
+			t.Errorf("%s: %s", filter, got.Text)
 		}
 	}
-	f.do("owner", "GET", sub+"/resources?$filter=what", "").want(400, "InvalidParameter")
-	f.do("owner", "DELETE", two, "").want(200, "")
-	f.do("owner", "GET", two, "").want(404, "ResourceGroupNotFound")
-	f.ok("owner", "PUT", two, `{"location":"local"}`) // S-47: nothing is inherited by a name
-	f.do("nobody", "GET", two, "").want(403, "AuthorizationFailed")
-	f.do("owner", "GET", host, "").want(404, "ResourceNotFound")
-	f.do("owner", "GET", vault, "").want(404, "ResourceNotFound")
-	if got := f.ok("owner", "GET", sub+"/providers/Microsoft.KeyVault/deletedVaults", ""); got.count() != 1 {
-		t.Errorf("deleted %s", got.text)
+	f.Do("owner", "GET", armtest.Sub+"/resources?$filter=what", "").Want(400, "InvalidParameter")
+	f.Do("owner", "DELETE", two, "").Want(200, "")
+	f.Do("owner", "GET", two, "").Want(404, "ResourceGroupNotFound")
+	f.OK("owner", "PUT", two, `{"location":"local"}`) // S-47: nothing is inherited by a name
+	f.Do("nobody", "GET", two, "").Want(403, "AuthorizationFailed")
+	f.Do("owner", "GET", host, "").Want(404, "ResourceNotFound")
+	f.Do("owner", "GET", vault, "").Want(404, "ResourceNotFound")
+	if got := f.OK("owner", "GET", armtest.Sub+"/providers/Microsoft.KeyVault/deletedVaults", ""); got.Count() != 1 {
+		t.Errorf("deleted %s", got.Text)
 	}
 }
 
 func TestListsPageWithoutGapOrRepetition(t *testing.T) { // CP-31, CP-32, CP-77, S-41, S-52
-	f := open(t, storetest.SQLite(t))
+	f := armtest.Open(t, storetest.SQLite(t))
 	const n = 25
 	for i := range n {
-		f.ok("owner", "PUT", fmt.Sprintf("%s%02d", strings.TrimSuffix(uai, "1"), i), `{"location":"local"}`)
+		f.OK("owner", "PUT", fmt.Sprintf("%s%02d", strings.TrimSuffix(uai, "1"), i), `{"location":"local"}`)
 	}
-	collection := sub + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+	collection := armtest.Sub + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 	seen := map[string]bool{}
 	next := collection + "?$top=10&api-version=2024-11-30"
 	pages := 0
 	for next != "" {
-		a := f.ok("owner", "GET", next, "", "X-Forwarded-Host: evil.example", "Host: evil.example")
+		a := f.OK("owner", "GET", next, "", "X-Forwarded-Host: evil.example", "Host: evil.example")
 		var page struct {
 			Value []struct{ ID string }
 		}
-		check(t, json.Unmarshal([]byte(a.text), &page))
+		armtest.Check(t, json.Unmarshal([]byte(a.Text), &page))
 		for _, item := range page.Value {
 			if seen[item.ID] {
 				t.Errorf("%s twice", item.ID)
@@ -239,32 +240,32 @@ func TestListsPageWithoutGapOrRepetition(t *testing.T) { // CP-31, CP-32, CP-77,
 			seen[item.ID] = true
 		}
 		pages++
-		link := a.at("nextLink")
-		if link != "" && !strings.HasPrefix(link, base+"/") {
+		link := a.At("nextLink")
+		if link != "" && !strings.HasPrefix(link, armtest.Base+"/") {
 			t.Fatalf("link %s", link)
 		}
-		next = strings.TrimPrefix(link, base)
+		next = strings.TrimPrefix(link, armtest.Base)
 		if pages == 1 {
-			f.grant("reader", read, rg)
-			f.do("reader", "GET", next, "").want(400, "InvalidParameter")                                                // another caller
-			f.do("owner", "GET", strings.Replace(next, "2024-11-30", "2023-01-31", 1), "").want(400, "InvalidParameter") // another query
-			f.do("owner", "GET", strings.Replace(next, sub, rg, 1), "").want(400, "InvalidParameter")                    // another list
-			u := must[*url.URL](t)(url.Parse(next))
+			f.Grant("reader", armtest.Reader, armtest.Group)
+			f.Do("reader", "GET", next, "").Want(400, "InvalidParameter")                                                // another caller
+			f.Do("owner", "GET", strings.Replace(next, "2024-11-30", "2023-01-31", 1), "").Want(400, "InvalidParameter") // another query
+			f.Do("owner", "GET", strings.Replace(next, armtest.Sub, armtest.Group, 1), "").Want(400, "InvalidParameter") // another list
+			u := armtest.Must[*url.URL](t)(url.Parse(next))
 			q := u.Query()
 			text := []byte(q.Get("$skiptoken"))
 			text[len(text)/2] ^= 1
 			q.Set("$skiptoken", string(text))
-			f.do("owner", "GET", u.Path+"?"+q.Encode(), "").want(400, "InvalidParameter")
+			f.Do("owner", "GET", u.Path+"?"+q.Encode(), "").Want(400, "InvalidParameter")
 			q.Set("$skiptoken", "' OR 1=1 --")
-			f.do("owner", "GET", u.Path+"?"+q.Encode(), "").want(400, "InvalidParameter")
+			f.Do("owner", "GET", u.Path+"?"+q.Encode(), "").Want(400, "InvalidParameter")
 		}
 	}
 	if len(seen) != n || pages != 3 {
 		t.Errorf("%d items on %d pages", len(seen), pages)
 	}
-	f.do("owner", "GET", collection+"?$top=0", "").want(400, "InvalidParameter")
-	f.person("few", read, uai[:len(uai)-1]+"07")
-	if got := f.ok("few", "GET", collection+"?$top=5", ""); got.count() != 1 || got.at("nextLink") != "" {
-		t.Errorf("filtered list %s", got.text)
+	f.Do("owner", "GET", collection+"?$top=0", "").Want(400, "InvalidParameter")
+	f.Person("few", armtest.Reader, uai[:len(uai)-1]+"07")
+	if got := f.OK("few", "GET", collection+"?$top=5", ""); got.Count() != 1 || got.At("nextLink") != "" {
+		t.Errorf("filtered list %s", got.Text)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/surface/arm"
+	"github.com/sealring/sealring/internal/surface/arm/provider/tracked"
 )
 
 // identityProvider is Microsoft.ManagedIdentity.
@@ -42,7 +43,7 @@ type wireUserAssigned struct {
 	Location   string                 `json:"location"`
 	Tags       map[string]string      `json:"tags"`
 	Properties userAssignedProperties `json:"properties"`
-	SystemData *systemData            `json:"systemData,omitempty"`
+	SystemData *tracked.SystemData    `json:"systemData,omitempty"`
 }
 
 // userAssignedProperties are its properties.
@@ -65,7 +66,7 @@ func newUserAssigned(u managedidentity.UserAssigned) wireUserAssigned {
 	w := wireUserAssigned{ID: r.ID.String(), Name: r.ID.Name(), Type: managedidentity.Type, Location: r.Location, Tags: r.Tags,
 		Properties: userAssignedProperties{TenantID: string(u.Tenant), PrincipalID: string(u.PrincipalID), ClientID: string(u.ClientID),
 			IsolationScope: "None"},
-		SystemData: newSystemData(r.Created, r.Changed)}
+		SystemData: tracked.NewSystemData(r.Created, r.Changed)}
 	if w.Tags == nil {
 		w.Tags = map[string]string{}
 	}
@@ -137,13 +138,13 @@ func readIdentityBody(r *arm.Request) (b identityBody, err error) {
 	if err := b.body.Exact("id", "name", "type", "location", "tags", "properties"); err != nil {
 		return b, err
 	}
-	if err := checkNames(b.body, r.Target); err != nil {
+	if err := tracked.CheckNames(b.body, r.Target); err != nil {
 		return b, err
 	}
 	if b.location, err = b.body.Text("location"); err != nil {
 		return b, err
 	}
-	if b.tags, err = readTags(b.body); err != nil {
+	if b.tags, err = tracked.ReadTags(b.body); err != nil {
 		return b, err
 	}
 	if b.properties, err = b.body.Object("properties"); err != nil {
@@ -246,7 +247,7 @@ func (p *identityProvider) hosts(ctx context.Context, r *arm.Request) (arm.Respo
 	}
 	list := wireAssociatedList{Value: []wireAssociated{}}
 	for _, h := range all {
-		fits, err := resourceFits(filter, h)
+		fits, err := tracked.Fits(filter, h)
 		if err != nil {
 			return arm.Response{}, err
 		}

@@ -1,6 +1,6 @@
-// Package provider is the resource providers behind Resource Manager, a file for each
-// namespace; one that outgrew its file has a package below. A provider parses what its namespace says, calls the domain, and shapes the
-// answer in the way of its own types (control-plane.md §3–§5).
+// Package provider lists the resource providers behind Resource Manager; each namespace has a
+// package or a file below. A provider parses what its namespace says, calls the domain, and
+// shapes the answer in the way of its own types (control-plane.md §3–§5).
 package provider
 
 import (
@@ -15,6 +15,11 @@ import (
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
 	"github.com/sealring/sealring/internal/surface/arm/provider/authorization"
+	"github.com/sealring/sealring/internal/surface/arm/provider/compute"
+	"github.com/sealring/sealring/internal/surface/arm/provider/keyvault"
+	"github.com/sealring/sealring/internal/surface/arm/provider/resources"
+	"github.com/sealring/sealring/internal/surface/arm/provider/tracked"
+	"github.com/sealring/sealring/internal/surface/arm/provider/web"
 	"github.com/sealring/sealring/internal/vault"
 )
 
@@ -52,12 +57,14 @@ type Deps struct {
 
 // All lists the providers. It is the table of what Resource Manager serves.
 func All(d Deps) []arm.Provider {
+	base := tracked.Deps{Resources: d.Resources, Identities: d.Identities}
 	return []arm.Provider{
-		resources(d), // microsoft_resources.go
-		authorization.New(authorization.Deps{RBAC: d.RBAC, Resources: d.Resources}), // authorization/microsoft_authorization.go
-		managedIdentity(d), // microsoft_managedidentity.go
-		compute(d),         // microsoft_compute.go
-		web(d),             // microsoft_web.go
-		keyVault(d),        // microsoft_keyvault.go
+		resources.New(resources.Deps{Deps: base, RBAC: d.RBAC, Vaults: d.Vaults, Tenants: d.Tenants, CloudName: d.CloudName,
+			Location: d.Location, LocationName: d.LocationName, Portal: d.Portal}),
+		authorization.New(authorization.Deps{RBAC: d.RBAC, Resources: d.Resources}),
+		managedIdentity(d),
+		compute.New(compute.Deps{Deps: base, IDs: d.IDs}),
+		web.New(web.Deps{Deps: base, Audit: d.Audit, Domain: d.Domain}),
+		keyvault.New(keyvault.Deps{Vaults: d.Vaults, Resources: d.Resources}),
 	}
 }

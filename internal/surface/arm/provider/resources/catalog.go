@@ -1,0 +1,87 @@
+package resources
+
+import (
+	_ "embed" // types.json
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/sealring/sealring/internal/surface/arm"
+)
+
+// typesJSON lists the namespaces and types that are served, with the api-versions that are
+// advertised, newest first. Any other well-formed version is accepted too (CP §2.4). The
+// last namespaces have no types: clients want to find them registered.
+//
+//go:embed types.json
+var typesJSON []byte
+
+// catalogEntry is a namespace of types.json.
+type catalogEntry struct {
+	Namespace     string        `json:"namespace"`
+	ResourceTypes []catalogType `json:"resourceTypes"`
+}
+
+// catalogType is a type of types.json.
+type catalogType struct {
+	ResourceType string   `json:"resourceType"`
+	APIVersions  []string `json:"apiVersions"`
+	Capabilities string   `json:"capabilities"`
+}
+
+// wireProvider is a namespace in answers (CP §1.6).
+type wireProvider struct {
+	ID                 string             `json:"id"`
+	Namespace          string             `json:"namespace"`
+	RegistrationState  string             `json:"registrationState"`
+	RegistrationPolicy string             `json:"registrationPolicy"`
+	ResourceTypes      []wireProviderType `json:"resourceTypes"`
+}
+
+// wireProviderType is a type of a namespace in answers.
+type wireProviderType struct {
+	ResourceType      string   `json:"resourceType"`
+	Locations         []string `json:"locations"`
+	APIVersions       []string `json:"apiVersions"`
+	DefaultAPIVersion string   `json:"defaultApiVersion,omitempty"`
+	Capabilities      string   `json:"capabilities"`
+}
+
+// readCatalog parses the embedded list; it panics if the program was built with a bad one.
+func readCatalog() []catalogEntry {
+	var entries []catalogEntry
+	if err := json.Unmarshal(typesJSON, &entries); err != nil {
+		panic(fmt.Sprintf("types.json: %v", err))
+	}
+	return entries
+}
+
+// wire writes an entry as seen from a subscription or the tenant ("").
+func (e catalogEntry) wire(scope, locationName string) wireProvider {
+	w := wireProvider{ID: scope + "/providers/" + e.Namespace, Namespace: e.Namespace, RegistrationState: "Registered",
+		RegistrationPolicy: "RegistrationRequired", ResourceTypes: []wireProviderType{}}
+	for _, t := range e.ResourceTypes {
+		wt := wireProviderType{ResourceType: t.ResourceType, Locations: []string{locationName}, APIVersions: t.APIVersions, Capabilities: t.Capabilities}
+		if wt.Capabilities == "" {
+			wt.Capabilities = "None"
+		}
+		for _, v := range t.APIVersions {
+			if !strings.Contains(v, "-preview") {
+				wt.DefaultAPIVersion = v
+				break
+			}
+		}
+		w.ResourceTypes = append(w.ResourceTypes, wt)
+	}
+	return w
+}
+
+// findEntry returns the entry of a namespace in any letter case. Errors: arm.ErrNamespace.
+func findEntry(entries []catalogEntry, namespace string) (catalogEntry, error) {
+	for _, e := range entries {
+		if strings.EqualFold(e.Namespace, namespace) {
+			return e, nil
+		}
+	}
+	return catalogEntry{}, arm.ErrNamespace.With("The resource namespace '%.128s' is invalid.", namespace)
+}
