@@ -182,7 +182,7 @@ func TestEveryWriteIsOnRecord(t *testing.T) { // S-70, M-14
 			w.SetEnabled(ctx, tx, tenant.ID, sp.ID, false), w.SetEnabled(ctx, tx, tenant.ID, sp.ID, true),
 			w.DeleteApplication(ctx, tx, tenant.ID, app.App))
 	})
-	events, err := w.log.List(t.Context(), audit.Filter{Kind: audit.Activity})
+	events, err := w.log.List(t.Context(), audit.Filter{Kinds: []audit.Kind{audit.Activity}})
 	if err != nil {
 		t.Fatal(err)
 	}

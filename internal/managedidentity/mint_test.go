@@ -166,7 +166,7 @@ func TestCacheAndHandouts(t *testing.T) {
 		}
 		f.check(f.Flush(t.Context()))
 		f.check(f.Flush(t.Context()))
-		list, err := f.log.List(t.Context(), audit.Filter{Kind: audit.SignIn})
+		list, err := f.log.List(t.Context(), audit.Filter{Kinds: []audit.Kind{audit.SignIn}})
 		f.check(err)
 		counts := map[int]string{}
 		for _, e := range list {

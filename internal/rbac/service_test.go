@@ -126,7 +126,7 @@ func TestAssignmentsTakeEffectAtOnce(t *testing.T) {
 		if f.allowed("anna", getSecret, true, vault) {
 			t.Error("still allowed after the assignment was deleted")
 		}
-		events, err := f.log.List(f.ctx, audit.Filter{Kind: audit.Activity, Principal: object("admin")})
+		events, err := f.log.List(f.ctx, audit.Filter{Kinds: []audit.Kind{audit.Activity}, Principal: object("admin")})
 		if err != nil || len(events) != 2 || events[0].Details["principal_id"] != string(object("anna")) {
 			t.Errorf("audit: %+v, %v", events, err)
 		}

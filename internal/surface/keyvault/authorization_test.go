@@ -222,7 +222,7 @@ func TestRefusalsSayWhatIsMissing(t *testing.T) {
 	admin := h.token(owner, nil)
 	h.do("kv-policy", admin, "PUT", "/secrets/off?api-version=7.5", `{"value":"x","attributes":{"enabled":false}}`)
 	has(t, "disabled", h.do("kv-policy", admin, "GET", "/secrets/off?api-version=7.5", ""), 403, "SecretDisabled")
-	events, err := h.audit.List(t.Context(), audit.Filter{Kind: audit.Security})
+	events, err := h.audit.List(t.Context(), audit.Filter{Kinds: []audit.Kind{audit.Security}})
 	if err != nil {
 		t.Fatal(err)
 	}

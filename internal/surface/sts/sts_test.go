@@ -256,7 +256,7 @@ func (w *world) golden(name string, got []byte) {
 // signIns lists the sign-in rows, newest first.
 func (w *world) signIns() []audit.Stored {
 	w.t.Helper()
-	out, err := w.log.List(w.t.Context(), audit.Filter{Kind: audit.SignIn})
+	out, err := w.log.List(w.t.Context(), audit.Filter{Kinds: []audit.Kind{audit.SignIn}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
