@@ -20,7 +20,11 @@ func (p *principals) Groups(ctx context.Context, principal id.Object) ([]id.Obje
 
 // PrincipalType implements rbac.Directory.
 func (p *principals) PrincipalType(ctx context.Context, principal id.Object) (rbac.PrincipalType, bool, error) {
-	_, err := p.s.directory.ServicePrincipal(ctx, p.s.in.tenant, principal)
+	_, err := p.s.directory.User(ctx, p.s.in.tenant, principal)
+	if err == nil {
+		return rbac.User, true, nil
+	}
+	_, err = p.s.directory.ServicePrincipal(ctx, p.s.in.tenant, principal)
 	if errors.Is(err, directory.ErrServicePrincipalNotFound) {
 		return "", false, nil
 	}

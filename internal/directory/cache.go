@@ -59,6 +59,9 @@ type state struct {
 	principals   map[id.Object]*ServicePrincipal
 	byApp        map[appIn]*ServicePrincipal
 	ordered      map[id.Tenant][]*ServicePrincipal // by object id
+	users        map[id.Object]*User
+	upns         map[nameIn]*User
+	people       map[id.Tenant][]*User // by object id
 }
 
 // cache holds the state and the keys that are newer in the store. A reader that finds such
@@ -85,6 +88,7 @@ func newCache(db *store.DB) *cache {
 	return &cache{db: db, stale: map[string]uint64{}, state: &state{
 		tenants: map[id.Tenant]Tenant{}, domains: map[string]id.Tenant{}, applications: map[id.App]*storedApplication{}, uris: map[uriIn]id.App{},
 		principals: map[id.Object]*ServicePrincipal{}, byApp: map[appIn]*ServicePrincipal{}, ordered: map[id.Tenant][]*ServicePrincipal{},
+		users: map[id.Object]*User{}, upns: map[nameIn]*User{}, people: map[id.Tenant][]*User{},
 	}}
 }
 
@@ -165,6 +169,8 @@ func (s *state) remove(key string) {
 			}
 			delete(s.applications, a.App)
 		}
+	case "u":
+		s.removeUser(id.Object(name))
 	case "p":
 		if sp, ok := s.principals[id.Object(name)]; ok {
 			delete(s.principals, sp.ID)
@@ -201,6 +207,7 @@ func (s *state) add(rows loadedRows) {
 		slices.SortFunc(list, func(a, b *ServicePrincipal) int { return compareObjects(a.ID, b.ID) })
 		s.ordered[tenant] = list
 	}
+	s.addUsers(rows.users)
 }
 
 // compareObjects orders object ids.
@@ -211,12 +218,13 @@ type loadedRows struct {
 	tenants      []Tenant
 	applications []*storedApplication
 	principals   []*ServicePrincipal
+	users        []*User
 }
 
 // read loads everything, or the objects of keys.
 func (l *loadedRows) read(ctx context.Context, tx *store.Tx, all bool, keys []string) error {
 	if all {
-		keys = []string{"t/", "a/", "p/"}
+		keys = []string{"t/", "a/", "p/", "u/"}
 	}
 	for _, k := range keys {
 		kind, name, _ := strings.Cut(k, "/")
@@ -228,6 +236,8 @@ func (l *loadedRows) read(ctx context.Context, tx *store.Tx, all bool, keys []st
 			err = l.readApplications(ctx, tx, name)
 		case "p":
 			err = l.readPrincipals(ctx, tx, name)
+		case "u":
+			err = l.readUsers(ctx, tx, name)
 		}
 		if err != nil {
 			return err

@@ -77,6 +77,8 @@ type Directory struct {
 	hash  hasher
 	names audienceTable
 	cache *cache
+	// hashers holds a place for every password that may be hashed at the same time.
+	hashers chan struct{}
 }
 
 // New checks c and returns a Directory that follows the change feed of c.Store.
@@ -88,7 +90,7 @@ func New(c Config) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Directory{audit: c.Audit, ids: c.IDs, rand: c.Rand, now: c.Now, hash: c.Hasher, names: names, cache: newCache(c.Store)}
+	d := &Directory{audit: c.Audit, ids: c.IDs, rand: c.Rand, now: c.Now, hash: c.Hasher, names: names, cache: newCache(c.Store), hashers: make(chan struct{}, hashersAtOnce)}
 	c.Store.Subscribe(Topic, d.cache.invalidate)
 	return d, nil
 }

@@ -186,6 +186,9 @@ func (d *Directory) Alive(ctx context.Context, tenant id.Tenant, object id.Objec
 		return false, err
 	}
 	defer d.cache.done()
+	if u, ok := s.users[object]; ok {
+		return u.Tenant == tenant && u.Enabled, nil
+	}
 	sp, ok := s.principals[object]
 	return ok && sp.Tenant == tenant && sp.Enabled, nil
 }
