@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/rbac/pattern"
 )
 
 // Decide answers r for a principal that is alive and a member of groups, transitively
@@ -12,7 +13,7 @@ import (
 // 256 bytes.
 func (p *Policy) Decide(r Request, groups []id.Object) Decision {
 	var buf [256]byte
-	action := fold(buf[:0], r.Action)
+	action := pattern.Fold(buf[:0], r.Action)
 	if d := p.denied(&r, groups, action); d != nil {
 		return Decision{Reason: ReasonDenyAssignment, Deny: d}
 	}

@@ -1,6 +1,10 @@
 package rbac
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/sealring/sealring/internal/rbac/pattern"
+)
 
 // compiledRole is a role prepared for decisions: its blocks, one entry each.
 type compiledRole struct{ blocks []block }
@@ -14,7 +18,7 @@ type plane struct{ grants, cuts patternSet }
 // patternSet is a set of patterns: those without a star by name, the others in order.
 type patternSet struct {
 	exact map[string]struct{}
-	wild  []pattern
+	wild  []pattern.Pattern
 }
 
 // compileBlocks prepares permission blocks. With conditioned false, blocks with a
@@ -38,15 +42,16 @@ func compileBlocks(permissions []Permission, conditioned bool) *compiledRole {
 func compileSet(texts []string) patternSet {
 	var set patternSet
 	for _, text := range texts {
-		p := compilePattern(text)
-		if !p.literal {
+		p := pattern.Compile(text)
+		head, literal := p.Literal()
+		if !literal {
 			set.wild = append(set.wild, p)
 			continue
 		}
 		if set.exact == nil {
 			set.exact = map[string]struct{}{}
 		}
-		set.exact[p.head] = struct{}{}
+		set.exact[head] = struct{}{}
 	}
 	return set
 }
@@ -69,7 +74,7 @@ func (s *patternSet) has(action []byte) bool {
 		return true
 	}
 	for i := range s.wild {
-		if ok, _ := s.wild[i].match(action); ok {
+		if s.wild[i].Match(action) {
 			return true
 		}
 	}

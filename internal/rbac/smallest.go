@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/sealring/sealring/internal/rbac/pattern"
 )
 
 // wellKnown are the roles that people assign by hand, by folded name, with the start of
@@ -120,7 +122,7 @@ func (p *Policy) operations() operations {
 	collect := func(into map[string]bool, patterns ...[]string) {
 		for _, text := range slices.Concat(patterns...) {
 			if !strings.Contains(text, "*") {
-				into[string(fold(nil, text))] = true
+				into[string(pattern.Fold(nil, text))] = true
 			}
 		}
 	}

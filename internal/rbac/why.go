@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/rbac/pattern"
 )
 
 // mostMisses bounds the near misses of an explanation.
@@ -31,7 +32,7 @@ func (s *Service) Why(ctx context.Context, r Request) (Explanation, error) {
 // Why explains the decision on r for a living principal that is a member of groups, transitively.
 func (p *Policy) Why(r Request, groups []id.Object) Explanation {
 	e := Explanation{Request: r, Decision: p.Decide(r, groups)}
-	action := fold(nil, r.Action)
+	action := pattern.Fold(nil, r.Action)
 	switch {
 	case e.Decision.Allowed:
 		a := e.Decision.Assignment
@@ -128,8 +129,8 @@ func (d *Definition) coverage(action []byte, data bool) (kind, pattern string) {
 // firstMatch returns the first of the patterns that matches the folded action.
 func firstMatch(patterns []string, action []byte) (string, bool) {
 	for _, text := range patterns {
-		p := compilePattern(text)
-		if ok, _ := p.match(action); ok {
+		p := pattern.Compile(text)
+		if p.Match(action) {
 			return text, true
 		}
 	}

@@ -1,4 +1,4 @@
-package rbac
+package pattern
 
 import (
 	"regexp"
@@ -17,7 +17,7 @@ func TestPatternsMatchLinearly(t *testing.T) {
 		"segments":                  {slashes, strings.Repeat("aa/", 1365) + "b"},
 		"almost segments":           {slashes, strings.Repeat("aa/a", 1024)},
 	} {
-		p := compilePattern(c.pattern)
+		p := Compile(c.pattern)
 		if _, steps := p.match([]byte(c.action)); steps > 2*len(c.action) {
 			t.Errorf("%s: %d steps for %d bytes", name, steps, len(c.action))
 		}
@@ -56,7 +56,7 @@ func TestPatternsAgreeWithTheirMeaning(t *testing.T) {
 	build("a/*", "", 6, &patterns)
 	build("a/", "", 6, &actions)
 	for _, text := range patterns {
-		p, want := compilePattern(text), oracle(text)
+		p, want := Compile(text), oracle(text)
 		for _, a := range actions {
 			if got, _ := p.match([]byte(a)); got != want.MatchString(a) {
 				t.Fatalf("pattern %q, action %q: got %t", text, a, got)
@@ -72,8 +72,8 @@ func FuzzPattern(f *testing.F) {
 		if !isASCII(text) || !isASCII(action) {
 			t.Skip("regular expressions read runes")
 		}
-		p := compilePattern(text)
-		folded := fold(nil, action)
+		p := Compile(text)
+		folded := Fold(nil, action)
 		got, steps := p.match(folded)
 		if want := oracle(text).Match(folded); got != want || steps > 2*len(action) {
 			t.Fatalf("pattern %q, action %q: got %t in %d steps, want %t", text, action, got, steps, want)
@@ -86,11 +86,11 @@ func isASCII(s string) bool { return strings.IndexFunc(s, func(r rune) bool { re
 
 // TestLookAlikesAreNotFolded: the Kelvin sign is no k. // S-44
 func TestLookAlikesAreNotFolded(t *testing.T) {
-	p := compilePattern("microsoft.Keyvault/read")
-	if ok, _ := p.match(fold(nil, "microsoft.\u212aeyvault/read")); ok {
+	p := Compile("microsoft.Keyvault/read")
+	if ok, _ := p.match(Fold(nil, "microsoft.\u212aeyvault/read")); ok {
 		t.Error("the Kelvin sign matched")
 	}
-	if ok, _ := p.match(fold(nil, "Microsoft.KEYVAULT/Read")); !ok {
+	if ok, _ := p.match(Fold(nil, "Microsoft.KEYVAULT/Read")); !ok {
 		t.Error("another case did not match")
 	}
 }

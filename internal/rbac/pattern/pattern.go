@@ -1,8 +1,9 @@
-package rbac
+// Package pattern matches the patterns of actions that roles and conditions are made of.
+package pattern
 
 import "strings"
 
-// pattern is a compiled action pattern. `*` stands for any run of characters, slashes
+// Pattern is a compiled action pattern. `*` stands for any run of characters, slashes
 // included; the whole action must match; ASCII case does not matter (S-45). Between two
 // slashes `*` may also stand for no segment at all, so that `a/*/read` covers `a/read`:
 // Managed Identity Operator is written that way (CP §5.6).
@@ -10,7 +11,7 @@ import "strings"
 // It is kept as the literal pieces between the stars. Taking the leftmost place for each
 // piece in turn finds a match if there is one, and each piece is searched without going
 // back, so the work is linear in the lengths of pattern and action.
-type pattern struct {
+type Pattern struct {
 	text    string // as written
 	literal bool   // no star: head is the whole pattern
 	head    string // before the first star; anchored at the start
@@ -27,14 +28,14 @@ type piece struct {
 	back []int
 }
 
-// compilePattern prepares a pattern. Every text is one.
-func compilePattern(text string) pattern {
-	rest := string(fold(nil, text))
+// Compile prepares a pattern. Every text is one.
+func Compile(text string) Pattern {
+	rest := string(Fold(nil, text))
 	star := strings.IndexByte(rest, '*')
 	if star < 0 {
-		return pattern{text: text, literal: true, head: rest}
+		return Pattern{text: text, literal: true, head: rest}
 	}
-	p := pattern{text: text, head: rest[:star]}
+	p := Pattern{text: text, head: rest[:star]}
 	before := p.head
 	for rest = rest[star:]; ; {
 		rest = strings.TrimLeft(rest, "*")
@@ -75,9 +76,21 @@ func failures(text string) []int {
 	return back
 }
 
-// match reports whether the folded action matches, and how many comparisons the search
-// for the pieces between stars took: at most twice the length of the action.
-func (p *pattern) match(action []byte) (ok bool, steps int) {
+// String returns the pattern as written.
+func (p *Pattern) String() string { return p.text }
+
+// Literal returns the folded text of a pattern without a star; ok is false for others.
+func (p *Pattern) Literal() (text string, ok bool) { return p.head, p.literal }
+
+// Match reports whether the folded action matches.
+func (p *Pattern) Match(action []byte) bool {
+	ok, _ := p.match(action)
+	return ok
+}
+
+// match is Match, and says how many comparisons the search for the pieces between stars
+// took: at most twice the length of the action.
+func (p *Pattern) match(action []byte) (ok bool, steps int) {
 	if p.literal {
 		return string(action) == p.head, 0
 	}
@@ -124,9 +137,9 @@ func (p *piece) find(action []byte, from, to int) (end, steps int) {
 	return -1, steps
 }
 
-// fold appends action to buf in ASCII lower case. Other characters stay as they are:
+// Fold appends action to buf in ASCII lower case. Other characters stay as they are:
 // look-alikes match nothing.
-func fold(buf []byte, action string) []byte {
+func Fold(buf []byte, action string) []byte {
 	for i := range len(action) {
 		c := action[i]
 		if c >= 'A' && c <= 'Z' {
