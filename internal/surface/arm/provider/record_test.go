@@ -3,6 +3,7 @@ package provider_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -26,7 +27,7 @@ func events(f *armtest.Fixture, operation string) []audit.Event {
 			err := json.Unmarshal([]byte(body), &e)
 			out = append(out, e)
 			return err
-		}, "SELECT body FROM audit WHERE operation = $1 ORDER BY seq", operation)
+		}, "SELECT body FROM audit WHERE operation = $1 ORDER BY seq", strings.ToLower(operation))
 	}))
 	return out
 }
