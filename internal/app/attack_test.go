@@ -446,11 +446,7 @@ func TestSmugglingAtEveryListener(t *testing.T) {
 			a.vars[k] = v
 		}
 		next := "GET /smuggled HTTP/1.1\r\nHost: " + vars["host"] + "\r\nConnection: close\r\n\r\n"
-		files := []string{"framing.http", "framing_strict.http"}
-		if listener != "node" && listener != "imds" {
-			files[1] = "framing_joined.http"
-		}
-		for _, c := range append(a.cases(t, files[0]), a.cases(t, files[1])...) {
+		for _, c := range append(a.cases(t, "framing.http"), a.cases(t, "framing_strict.http")...) {
 			t.Run(listener+"/"+c.Title, func(t *testing.T) {
 				got := a.exchange(t, listener, c.Request+next, 3)
 				if c.Status < 400 {

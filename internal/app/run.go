@@ -96,15 +96,11 @@ type server struct {
 	shutdown func(context.Context) error
 }
 
-// newServer wraps a configured http.Server on ln; over TLS if it has a TLS configuration.
+// newServer wraps a configured http.Server on ln.
 func newServer(ln net.Listener, sv *http.Server) *server {
-	serve := func() error { return sv.Serve(ln) }
-	if sv.TLSConfig != nil {
-		serve = func() error { return sv.ServeTLS(ln, "", "") }
-	}
 	return &server{
 		serve: func() error {
-			if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+			if err := sv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
@@ -122,8 +118,9 @@ func newServer(ln net.Listener, sv *http.Server) *server {
 func (s *Server) servers(ctx context.Context) []*server {
 	base := context.WithoutCancel(ctx) // requests are drained, not cut, when ctx ends
 	proxyCtx, stopProxy := context.WithCancel(base)
+	tlsConfig := s.pki.ServerConfig()
 	api := &http.Server{
-		Handler: s.rooms.front, TLSConfig: s.pki.ServerConfig(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		Handler: s.rooms.front, TLSConfig: tlsConfig, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.c.Log.Handler(), slog.LevelDebug),
 	}
@@ -131,11 +128,11 @@ func (s *Server) servers(ctx context.Context) []*server {
 		return newServer(httpd.LocalOnly(ln), httpd.NodeServer(base, h, s.c.Log, workload.ConnContext))
 	}
 	out := []*server{
-		newServer(httpd.Bounded(s.listeners.tls), api),
+		newServer(httpd.TLS(httpd.Bounded(s.listeners.tls), tlsConfig), api),
 		local(s.listeners.node, s.rooms.appservice),
-		newServer(s.listeners.socket, httpd.NodeServer(base, s.rooms.node, s.c.Log, node.ConnContext)),
+		newServer(httpd.Framed(s.listeners.socket), httpd.NodeServer(base, s.rooms.node, s.c.Log, node.ConnContext)),
 		{
-			serve:    func() error { return s.rooms.proxy.Serve(proxyCtx, s.listeners.proxy) },
+			serve:    func() error { return s.rooms.proxy.Serve(proxyCtx, httpd.FramedProxy(s.listeners.proxy)) },
 			shutdown: func(context.Context) error { stopProxy(); return nil },
 		},
 	}

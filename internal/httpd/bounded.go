@@ -82,3 +82,6 @@ func (c *boundedConn) Close() error {
 	defer c.free()
 	return c.Conn.Close()
 }
+
+// CloseWrite ends the sending half, so that a refusal arrives.
+func (c *boundedConn) CloseWrite() error { return closeWrite(c.Conn) }

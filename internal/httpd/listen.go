@@ -1,10 +1,8 @@
 package httpd
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -43,7 +41,7 @@ func NodeServer(base context.Context, h http.Handler, log *slog.Logger, conn fun
 // LocalOnly wraps the listener of a node endpoint: connections from other machines are
 // closed before a byte is read (S-7), and above 1,024 at once new ones are closed too. On
 // a loopback address the peer must be loopback; on any other it must be an address of this
-// machine.
+// machine. Framing is watched (see Framed).
 func LocalOnly(ln net.Listener) net.Listener {
 	return &localListener{Listener: ln, slots: make(chan struct{}, nodeConnections), local: interfaceAddrs}
 }
@@ -69,7 +67,7 @@ func (l *localListener) Accept() (net.Conn, error) {
 		}
 		select {
 		case l.slots <- struct{}{}:
-			return &slotConn{Conn: c, free: sync.OnceFunc(func() { <-l.slots })}, nil
+			return newFramedConn(&slotConn{Conn: c, free: sync.OnceFunc(func() { <-l.slots })}, false), nil
 		default:
 			_ = c.Close() // full
 		}
@@ -116,35 +114,14 @@ func interfaceAddrs() ([]netip.Addr, error) {
 	return out, nil
 }
 
-// slotConn gives its place back when closed, and refuses folded headers.
+// slotConn gives its place back when closed.
 type slotConn struct {
 	net.Conn
-
 	free func()
-	last byte // the last byte read
 }
 
-// errFolded ends a connection on which a header line was continued.
-var errFolded = errors.New("a header is continued on another line")
-
-// Read refuses a line that begins with a blank: a continued header, which net/http would
-// join (S-60, RFC 9112 §5.2). Nothing that a node endpoint serves has one in its body.
-func (c *slotConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	for rest := p[:n]; len(rest) > 0; {
-		if c.last == '\n' && (rest[0] == ' ' || rest[0] == '\t') {
-			_, _ = io.WriteString(c.Conn, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-			return 0, errFolded
-		}
-		lf := bytes.IndexByte(rest, '\n')
-		if lf < 0 {
-			c.last = rest[len(rest)-1]
-			break
-		}
-		c.last, rest = '\n', rest[lf+1:]
-	}
-	return n, err
-}
+// CloseWrite ends the sending half, so that a refusal arrives.
+func (c *slotConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 // Close closes the connection and frees its place.
 func (c *slotConn) Close() error {

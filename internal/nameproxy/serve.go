@@ -67,6 +67,7 @@ func (s *server) front(w http.ResponseWriter, r *http.Request) {
 	defer s.work.Done()
 	switch {
 	case r.Method == http.MethodConnect:
+		w.Header().Set("Connection", "close") // a refused one ends it: what comes next may be meant for the tunnel
 		s.connect(w, r)
 	case r.URL.IsAbs() && r.URL.Scheme == "http":
 		s.plain(w, r)

@@ -19,6 +19,9 @@ type peerKey struct{}
 // kernel who connected, before a byte is read. Where it does not say, nobody is known and
 // every request is refused.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	if w, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = w.NetConn()
+	}
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		return ctx
