@@ -48,11 +48,12 @@ var floorPlan = map[string][]string{
 	"internal/surface/arm":         room,
 	"internal/surface/arm/armtest": append(slices.Clone(room), "internal/surface/arm", "internal/surface/arm/provider", "internal/store", "internal/seal"),
 	"internal/surface/arm/provider": slices.Concat(provider, []string{
-		"internal/surface/arm/provider/authorization", "internal/surface/arm/provider/compute", "internal/surface/arm/provider/keyvault",
+		"internal/surface/arm/provider/authorization", "internal/surface/arm/provider/compute", "internal/surface/arm/provider/insights", "internal/surface/arm/provider/keyvault",
 		"internal/surface/arm/provider/resources", "internal/surface/arm/provider/web",
 	}),
 	"internal/surface/arm/provider/authorization": provider,
 	"internal/surface/arm/provider/compute":       provider,
+	"internal/surface/arm/provider/insights":      append(slices.Clone(room), "internal/surface/arm"),
 	"internal/surface/arm/provider/keyvault":      provider,
 	"internal/surface/arm/provider/resources":     provider,
 	"internal/surface/arm/provider/tracked":       append(slices.Clone(room), "internal/surface/arm"),
@@ -73,7 +74,8 @@ var floorPlan = map[string][]string{
 
 	"internal/workload":        {"internal/audit", "internal/resource"},
 	"internal/managedidentity": {"internal/directory", "internal/resource", "internal/token", "internal/audit", "internal/store"},
-	"internal/rbac":            {"internal/resource", "internal/audit", "internal/store", "internal/rbac/pattern"},
+	"internal/rbac":            {"internal/resource", "internal/audit", "internal/store", "internal/rbac/pattern", "internal/rbac/condition"},
+	"internal/rbac/condition":  {"internal/rbac/pattern"},
 	"internal/rbac/pattern":    {},
 	"internal/directory":       {"internal/audit", "internal/store", "internal/seal"},
 	"internal/resource":        {"internal/audit", "internal/store"},
