@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -128,6 +129,16 @@ func TestNeverANewIssuer(t *testing.T) {
 		other.Domain = "other.example"
 		refusedStart(t, "another domain is asked for", other,
 			"the domain is sealring.internal since the first start and cannot become other.example: use another data directory")
+		// L-1: the port is part of the issuer. The same one may be named, also behind another port.
+		port := strings.TrimPrefix(at, "https://login.sealring.internal:")
+		moved := c
+		if moved.PublicPort, err = strconv.Atoi(port); err != nil {
+			t.Fatal(err)
+		}
+		moved.PublicPort++
+		refusedStart(t, "another port is asked for", moved, fmt.Sprintf("the issuer's port is %s since the first start and cannot become %d: every token names it; "+
+			"set public_port to %[1]s or leave it out, and forward that port to the one listened on", port, moved.PublicPort))
+		c.PublicPort = moved.PublicPort - 1
 		if after := start(t, c).identity(t); after["issuer"] != before["issuer"] || after["secret"] != before["secret"] || after["ca"] != before["ca"] {
 			t.Errorf("before %v\nafter %v", before, after)
 		}

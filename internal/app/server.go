@@ -142,12 +142,15 @@ func (s *Server) openStore(ctx context.Context) error {
 	if s.in, err = settle(ctx, db, s.ids, s.c.Domain, advertised); err != nil {
 		return err
 	}
+	if asked := s.c.PublicPort; asked != 0 && asked != s.in.port {
+		return ErrFrozen.With("the issuer's port is %d since the first start and cannot become %d: every token names it; set public_port to %[1]d or leave it out, and forward that port to the one listened on", s.in.port, asked)
+	}
 	return nil
 }
 
 // openStore opens the configured engine.
 func (c Config) openStore(ctx context.Context) (*store.DB, error) {
-	conf := store.Config{SQLitePath: c.SQLitePath(), Now: c.Now, Log: c.Log}
+	conf := store.Config{SQLitePath: c.SQLitePath(), FeedLimit: c.Store.FeedLimit, Now: c.Now, Log: c.Log}
 	where := conf.SQLitePath
 	if file := c.Store.Postgres.DSNFile; file != "" {
 		dsn, err := readDSN(file)

@@ -22,7 +22,7 @@ type Config struct {
 	// "sealring.internal", later what the installation was made with.
 	Domain string `yaml:"domain"`
 	// PublicPort is the port that clients outside the proxy use for the issuer's names,
-	// 1-65535. Default: the TLS port of the first start (L-1).
+	// 1-65535. It is frozen at first start like the domain; default then the TLS port (L-1).
 	PublicPort int `yaml:"public_port"`
 	// Store says where the data lives.
 	Store Store `yaml:"store"`
@@ -55,10 +55,13 @@ type Listen struct {
 	IMDS []string `yaml:"imds"`
 }
 
-// Store names the engine. At most one of the two is set; neither means SQLite in Data.
+// Store names the engine, of which at most one is set; neither means SQLite in Data.
 type Store struct {
 	SQLite   SQLite   `yaml:"sqlite"`
 	Postgres Postgres `yaml:"postgres"`
+	// FeedLimit is how long decisions go on while changes made by other processes cannot be
+	// read; then services answer 503 (L-3). Default 5s, from 5s to 1m.
+	FeedLimit time.Duration `yaml:"feed_limit"`
 }
 
 // SQLite is the embedded engine.
@@ -146,6 +149,7 @@ func Default(dataDir string) Config {
 	return Config{
 		Data:   dataDir,
 		Listen: Listen{Address: "127.0.0.1", TLSPort: 8443, HTTPPort: 8080, ProxyPort: unset, IMDSPort: unset},
+		Store:  Store{FeedLimit: 5 * time.Second},
 		Tokens: Tokens{ManagedIdentity: 24 * time.Hour},
 		Log:    Log{Level: "info", Format: "json"},
 	}

@@ -48,12 +48,12 @@ func TestPortZeroPicksFreeOnesForAll(t *testing.T) {
 func TestEnvironmentBeatsFileAndPresetYieldsToSwitch(t *testing.T) {
 	c, err := load(t, "domain: a.example\nazure: {preset: strict}", map[string]string{
 		"SEALRING_DOMAIN": "b.example", "SEALRING_LISTEN_TLS_PORT": "9443", "SEALRING_AZURE_THROTTLE": "false",
-		"SEALRING_TOKENS_MANAGED_IDENTITY": "1h", "SEALRING_LOG_RETENTION": "90", "SEALRING_LOG_CHECKPOINTS": "/elsewhere/audit", "SEALRING_LISTEN_IMDS": "127.0.0.1:1,127.0.0.1:2",
+		"SEALRING_TOKENS_MANAGED_IDENTITY": "1h", "SEALRING_LOG_RETENTION": "90", "SEALRING_STORE_FEED_LIMIT": "20s", "SEALRING_LOG_CHECKPOINTS": "/elsewhere/audit", "SEALRING_LISTEN_IMDS": "127.0.0.1:1,127.0.0.1:2",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Domain != "b.example" || c.Listen.TLSPort != 9443 || c.Tokens.ManagedIdentity != time.Hour || c.Log.Retention != 90 || c.Log.Checkpoints != "/elsewhere/audit" || len(c.Listen.IMDS) != 2 {
+	if c.Domain != "b.example" || c.Listen.TLSPort != 9443 || c.Tokens.ManagedIdentity != time.Hour || c.Log.Retention != 90 || c.Store.FeedLimit != 20*time.Second || c.Log.Checkpoints != "/elsewhere/audit" || len(c.Listen.IMDS) != 2 {
 		t.Fatalf("got %+v", c)
 	}
 	if c.Azure.On(c.Azure.Throttle) || !c.Azure.On(c.Azure.Cache24h) {
@@ -76,6 +76,8 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 		"domain with the word token":       {"domain: token.example", "domain"},
 		"two stores":                       {"store: {sqlite: {path: a}, postgres: {dsn_file: b}}", "store.sqlite.path"},
 		"two key sources":                  {"kek: {file: a, command: [b]}", "kek.file"},
+		"decisions too old":                {"store: {feed_limit: 61s}", "store.feed_limit"},
+		"decisions without the feed":       {"store: {feed_limit: 0s}", "store.feed_limit"},
 		"token life zero":                  {"tokens: {managed_identity: 0s}", "tokens.managed_identity"},
 		"token life too long":              {"tokens: {managed_identity: 25h}", "tokens.managed_identity"},
 		"unknown preset":                   {"azure: {preset: lax}", "azure.preset"},

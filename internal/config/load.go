@@ -199,6 +199,8 @@ func (c *Config) checkValues() error {
 		return ErrInvalid.With("tokens.managed_identity %s is out of range: 5m to 24h", life)
 	case life%time.Second != 0:
 		return ErrInvalid.With("tokens.managed_identity %s is not whole seconds", life)
+	case c.Store.FeedLimit < 5*time.Second || c.Store.FeedLimit > time.Minute:
+		return ErrInvalid.With("store.feed_limit %s is out of range: 5s to 1m", c.Store.FeedLimit)
 	case c.Azure.Preset != "" && c.Azure.Preset != "strict":
 		return ErrInvalid.With("azure.preset %q is unknown: the only preset is strict", c.Azure.Preset)
 	case !oneOf(c.Log.Level, "debug", "info", "warn", "error"):

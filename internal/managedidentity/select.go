@@ -59,9 +59,6 @@ func (s *Service) describe(ctx context.Context, tx *store.Tx, h *host, r resourc
 		}
 	}
 	for _, a := range r.Identity.UserAssigned {
-		if a.Dead() {
-			continue
-		}
 		u, err := s.userAssignedIn(ctx, tx, a.ID)
 		if errors.Is(err, resource.ErrNotFound) {
 			continue
@@ -69,6 +66,8 @@ func (s *Service) describe(ctx context.Context, tx *store.Tx, h *host, r resourc
 		if err != nil {
 			return err
 		}
+		// An entry of an identity that was deleted since names no principal, so that one of
+		// the same name made later is not it (S-47).
 		if u.PrincipalID != a.PrincipalID || u.Tenant != r.Tenant || u.allows(r) != nil {
 			continue
 		}
