@@ -24,8 +24,8 @@ var everyone = []string{"internal/id", "internal/fault", "internal/secret"}
 var (
 	lobby  = []string{"internal/bearer", "internal/httpd", "internal/odata", "internal/paging", "internal/localtoken"}
 	domain = []string{
-		"internal/workload", "internal/managedidentity", "internal/rbac", "internal/directory",
-		"internal/resource", "internal/vault", "internal/token", "internal/keyring", "internal/audit",
+		"internal/workload", "internal/managedidentity", "internal/rbac", "internal/directory", "internal/relation",
+		"internal/resource", "internal/vault", "internal/token", "internal/keyring", "internal/audit", "internal/signin",
 	}
 	room = append(slices.Clone(lobby), domain...)
 	// provider is what a namespace of Resource Manager stands on.
@@ -80,6 +80,7 @@ var floorPlan = map[string][]string{
 	"internal/directory":             {"internal/audit", "internal/store", "internal/seal", "internal/federation/expression", "internal/federation/jwks"},
 	"internal/federation/expression": {},
 	"internal/federation/jwks":       {},
+	"internal/relation":              {"internal/audit", "internal/directory", "internal/store"},
 	"internal/resource":              {"internal/audit", "internal/store"},
 	"internal/vault":                 {"internal/audit", "internal/store", "internal/seal", "internal/resource"},
 	"internal/token":                 {},

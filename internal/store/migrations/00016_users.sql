@@ -29,3 +29,47 @@ CREATE TABLE directory_password_failures (
     locked_until BIGINT NOT NULL
 );
 CREATE INDEX directory_password_failures_by_age ON directory_password_failures (last_at);
+-- What a person's sign-in leaves behind. Keys and hashes are keyed hashes of what the
+-- browser or client holds. used_at, revoked_at and decided_at are 0 until it happened.
+CREATE TABLE signin_sessions (
+    hash         TEXT   PRIMARY KEY,
+    id           TEXT   NOT NULL,
+    tenant_id    TEXT   NOT NULL,
+    user_id      TEXT   NOT NULL,
+    epoch        BIGINT NOT NULL,
+    signed_in_at BIGINT NOT NULL,
+    seen_at      BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL
+);
+CREATE INDEX signin_sessions_by_end ON signin_sessions (expires_at);
+CREATE TABLE signin_codes (
+    hash       TEXT   PRIMARY KEY,
+    family_id  TEXT   NOT NULL,
+    grant_json TEXT   NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at    BIGINT NOT NULL
+);
+CREATE INDEX signin_codes_by_end ON signin_codes (expires_at);
+-- A refresh token is derived from family, generation, salt and the installation's key, so
+-- none is stored, and every one that was ever handed out is recognised.
+CREATE TABLE signin_families (
+    id         TEXT   PRIMARY KEY,
+    grant_json TEXT   NOT NULL,
+    salt       BYTEA  NOT NULL,
+    generation BIGINT NOT NULL,
+    rotated_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT NOT NULL
+);
+CREATE INDEX signin_families_by_end ON signin_families (expires_at);
+CREATE TABLE signin_devices (
+    hash       TEXT   PRIMARY KEY,
+    user_hash  TEXT   NOT NULL UNIQUE,
+    tenant_id  TEXT   NOT NULL,
+    client_id  TEXT   NOT NULL,
+    scope      TEXT   NOT NULL,
+    expires_at BIGINT NOT NULL,
+    state      TEXT   NOT NULL,
+    grant_json TEXT   NOT NULL
+);
+CREATE INDEX signin_devices_by_end ON signin_devices (expires_at);
