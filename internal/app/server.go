@@ -24,6 +24,7 @@ import (
 	"github.com/sealring/sealring/internal/paging"
 	"github.com/sealring/sealring/internal/pki"
 	"github.com/sealring/sealring/internal/rbac"
+	"github.com/sealring/sealring/internal/relation"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/seal"
 	"github.com/sealring/sealring/internal/store"
@@ -54,6 +55,7 @@ type Server struct {
 	issuer     *token.Issuer
 	bearer     *bearer.Authenticator
 	directory  *directory.Directory
+	relations  *relation.Service
 	resources  *resource.Service
 	identities *managedidentity.Service
 	rbac       *rbac.Service
@@ -236,6 +238,10 @@ func (s *Server) buildDomain(ctx context.Context) (err error) {
 		Store: s.db, Audit: s.audit, IDs: s.ids, Rand: s.c.Rand, Now: s.c.Now, Audiences: s.audiences(),
 		Hasher: s.sealer,
 	})
+	if err != nil {
+		return err
+	}
+	s.relations, err = relation.New(relation.Config{Store: s.db, Audit: s.audit, Directory: s.directory, IDs: s.ids, Now: s.c.Now})
 	if err != nil {
 		return err
 	}

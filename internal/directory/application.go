@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,7 +23,13 @@ type Application struct {
 	IdentifierURIs []string
 	// TokenVersion is 1 or 2: which access tokens it takes as a resource (DT-3.1).
 	TokenVersion int
-	Created      time.Time // UTC, whole seconds
+	AppRoles     []AppRole
+	Scopes       []PermissionScope
+	// GroupClaims is groupMembershipClaims: which groups the tokens it takes name; "" for none.
+	GroupClaims string
+	// Profile is a JSON object of further properties, kept for Graph and not looked at here.
+	Profile json.RawMessage
+	Created time.Time // UTC, whole seconds
 }
 
 // NewApplication says what to create.
@@ -135,26 +142,50 @@ func (d *Directory) Application(ctx context.Context, tenant id.Tenant, app id.Ap
 	return Application{}, ErrApplicationNotFound.With("application %s does not exist", app)
 }
 
+// applicationColumns are what scanApplication reads.
+const applicationColumns = `app_id, id, tenant_id, display_name, identifier_uris, token_version, app_roles, scopes, group_claims, profile, created_at`
+
+// scanApplication reads a row of applicationColumns.
+func scanApplication(r store.Row) (Application, error) {
+	var a Application
+	var uris, roles, scopes, profile string
+	var created int64
+	err := r.Scan(&a.App, &a.ID, &a.Tenant, &a.DisplayName, &uris, &a.TokenVersion, &roles, &scopes, &a.GroupClaims, &profile, &created)
+	if err != nil {
+		return Application{}, fmt.Errorf("scan application: %w", err)
+	}
+	for _, part := range []struct {
+		text string
+		out  any
+	}{{uris, &a.IdentifierURIs}, {roles, &a.AppRoles}, {scopes, &a.Scopes}, {profile, &a.Profile}} {
+		if err := json.Unmarshal([]byte(part.text), part.out); err != nil {
+			return Application{}, fmt.Errorf("decode application %s: %w", a.App, err)
+		}
+	}
+	a.Created = instant(created)
+	return a, nil
+}
+
 // loadApplication reads an application in a transaction. Errors: ErrApplicationNotFound.
 func loadApplication(ctx context.Context, tx *store.Tx, tenant id.Tenant, app id.App) (Application, error) {
-	a := Application{Tenant: tenant, App: app}
-	var uris string
-	var created int64
-	found, err := tx.Get(ctx, `SELECT id, display_name, identifier_uris, token_version, created_at FROM directory_applications
-		WHERE app_id = $1 AND tenant_id = $2 AND deleted_at = 0`, []any{string(app), string(tenant)},
-		&a.ID, &a.DisplayName, &uris, &a.TokenVersion, &created)
+	var a Application
+	found := false
+	err := tx.Query(ctx, func(r store.Row) (err error) {
+		found = true
+		a, err = scanApplication(r)
+		return err
+	}, "SELECT "+applicationColumns+" FROM directory_applications WHERE app_id = $1 AND tenant_id = $2 AND deleted_at = 0", string(app), string(tenant))
 	if err != nil {
 		return Application{}, fmt.Errorf("read application %s: %w", app, err)
 	}
 	if !found {
 		return Application{}, ErrApplicationNotFound.With("application %s does not exist", app)
 	}
-	if err := json.Unmarshal([]byte(uris), &a.IdentifierURIs); err != nil {
-		return Application{}, fmt.Errorf("decode identifier URIs of %s: %w", app, err)
-	}
-	a.Created = instant(created)
 	return a, nil
 }
+
+// isNoApplication reports a client id without an application.
+func isNoApplication(err error) bool { return errors.Is(err, ErrApplicationNotFound) }
 
 // scanList reads a row of one JSON list of texts.
 func scanList(r store.Row, out *[]string) error {

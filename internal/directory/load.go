@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"fmt"
 
 	"github.com/sealring/sealring/internal/id"
@@ -15,21 +14,15 @@ func (l *loadedRows) readApplications(ctx context.Context, tx *store.Tx, only st
 	condition, args := onlyRow("app_id", only)
 	byApp := map[id.App]*storedApplication{}
 	err := tx.Query(ctx, tx.Sound(ctx, "application", func(r store.Row) error {
-		a := &storedApplication{}
-		var uris string
-		var created int64
-		if err := r.Scan(&a.App, &a.ID, &a.Tenant, &a.DisplayName, &uris, &a.TokenVersion, &created); err != nil {
-			return fmt.Errorf("scan application: %w", err)
+		a, err := scanApplication(r)
+		if err != nil {
+			return err // a damaged row is an object that does not exist (S-67)
 		}
-		if json.Unmarshal([]byte(uris), &a.IdentifierURIs) != nil {
-			return nil // a damaged row is an object that does not exist (S-67)
-		}
-		a.Created = instant(created)
-		byApp[a.App] = a
-		l.applications = append(l.applications, a)
+		stored := &storedApplication{Application: a}
+		byApp[a.App] = stored
+		l.applications = append(l.applications, stored)
 		return nil
-	}), `SELECT app_id, id, tenant_id, display_name, identifier_uris, token_version, created_at
-		FROM directory_applications WHERE deleted_at = 0`+condition, args...)
+	}), "SELECT "+applicationColumns+" FROM directory_applications WHERE deleted_at = 0"+condition, args...)
 	if err != nil {
 		return err
 	}
