@@ -84,6 +84,7 @@ var floorPlan = map[string][]string{
 	"internal/resource":              {"internal/audit", "internal/store"},
 	"internal/vault":                 {"internal/audit", "internal/store", "internal/seal", "internal/resource"},
 	"internal/token":                 {},
+	"internal/signin":                {"internal/audit", "internal/store"},
 	"internal/keyring":               {"internal/audit", "internal/store", "internal/seal"},
 	"internal/pki":                   {"internal/seal", "internal/store"},
 	"internal/seal":                  {"internal/store"},
