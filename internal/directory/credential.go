@@ -75,21 +75,34 @@ func (d *Directory) AddSecret(ctx context.Context, tx *store.Tx, tenant id.Tenan
 	if lifetime < 0 || lifetime > maxLifetime && lifetime != Unlimited {
 		return Secret{}, secret.Text{}, ErrInvalid.With("a client secret lives up to 730 days")
 	}
-	raw := make([]byte, secretBytes)
-	if _, err := io.ReadFull(d.rand, raw); err != nil {
-		return Secret{}, secret.Text{}, fmt.Errorf("make client secret: %w", err)
+	value, err := d.drawSecret()
+	if err != nil {
+		return Secret{}, secret.Text{}, err
 	}
-	value := secret.New(base64.RawURLEncoding.EncodeToString(raw))
 	start := d.now().UTC().Truncate(time.Second)
 	s := Secret{KeyID: d.ids.Text(), DisplayName: n.DisplayName, Hint: value.Reveal()[:3], Start: start, End: start.Add(lifetime)}
 	hash := d.hash.MAC(macPurpose, secretInput(app, value))
-	_, err := tx.Exec(ctx, `INSERT INTO directory_secrets (key_id, app_id, display_name, hint, hash, start_at, end_at)
+	_, err = tx.Exec(ctx, `INSERT INTO directory_secrets (key_id, app_id, display_name, hint, hash, start_at, end_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`, s.KeyID, string(app), s.DisplayName, s.Hint, hash, seconds(s.Start), seconds(s.End))
 	if err != nil {
 		return Secret{}, secret.Text{}, fmt.Errorf("insert client secret: %w", err)
 	}
 	tx.Changed(Topic, applicationKey(app))
 	return s, value, d.record(ctx, tx, "directory.secret.create", string(app), map[string]string{"key_id": s.KeyID})
+}
+
+// drawSecret makes the text of a client secret. It never begins with a hyphen: command lines
+// would take it for an option (`az login --password`).
+func (d *Directory) drawSecret() (secret.Text, error) {
+	raw := make([]byte, secretBytes)
+	for {
+		if _, err := io.ReadFull(d.rand, raw); err != nil {
+			return secret.Text{}, fmt.Errorf("make client secret: %w", err)
+		}
+		if text := base64.RawURLEncoding.EncodeToString(raw); text[0] != '-' {
+			return secret.New(text), nil
+		}
+	}
 }
 
 // AddCertificate registers a certificate for client assertions; it is valid as long as the
