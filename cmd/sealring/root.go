@@ -25,6 +25,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newAuditCommand(),
+		newCheckCommand(),
 		newConfigCommand(),
 		newDemoCommand(),
 		newEnvCommand(),
