@@ -19,7 +19,7 @@ func clean(e Event) Event {
 	for _, s := range []*string{
 		&e.Operation, &e.Target, (*string)(&e.Subscription), &e.Reason,
 		(*string)(&e.Actor.Tenant), (*string)(&e.Actor.Object), (*string)(&e.Actor.App), &e.Actor.Name, &e.Actor.Type,
-		&e.Actor.CorrelationID, &e.Actor.RequestID, &e.Actor.Source, &e.Actor.UserAgent,
+		&e.Actor.CorrelationID, &e.Actor.RequestID, &e.Actor.Source, &e.Actor.UserAgent, &e.Actor.Method, &e.Actor.ClientRequestID,
 	} {
 		*s = cleanText(*s)
 	}

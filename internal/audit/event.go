@@ -67,6 +67,9 @@ type Actor struct {
 	RequestID     string    `json:"request_id,omitempty"`
 	Source        string    `json:"source,omitempty"` // peer address, host:port
 	UserAgent     string    `json:"user_agent,omitempty"`
+	// Method and ClientRequestID are the HTTP method and the client's own name of the request.
+	Method          string `json:"method,omitempty"`
+	ClientRequestID string `json:"client_request_id,omitempty"`
 }
 
 // Process is the process that asked a node endpoint. What could not be read is absent,

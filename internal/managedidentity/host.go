@@ -127,7 +127,7 @@ func (s *Service) try(ctx context.Context, tx *store.Tx, a *attempt) (resource.R
 	if r, err = s.resources.Save(ctx, tx, r); err != nil {
 		return resource.Resource{}, err
 	}
-	return r, s.record(ctx, tx, r.ID, "write")
+	return r, s.record(ctx, tx, r.ID, "write", a.created)
 }
 
 // stored returns what is there, or the beginning of what is to be created.
@@ -221,7 +221,7 @@ func (s *Service) bury(ctx context.Context, tx *store.Tx, scope resource.ID, gon
 			}
 		}
 		if !r.Hidden {
-			if err := s.record(ctx, tx, r.ID, "delete"); err != nil {
+			if err := s.record(ctx, tx, r.ID, "delete", false); err != nil {
 				return err
 			}
 		}
@@ -235,10 +235,14 @@ func (s *Service) bury(ctx context.Context, tx *store.Tx, scope resource.ID, gon
 }
 
 // record notes a write of a resource in the activity log, in the write's transaction.
-func (s *Service) record(ctx context.Context, tx *store.Tx, target resource.ID, verb string) error {
+func (s *Service) record(ctx context.Context, tx *store.Tx, target resource.ID, verb string, created bool) error {
+	var details map[string]string
+	if created {
+		details = map[string]string{"created": "true"}
+	}
 	return s.log.Record(ctx, tx, audit.Event{
 		Kind: audit.Activity, Outcome: audit.Succeeded, Operation: target.Type() + "/" + verb,
-		Target: target.String(), Subscription: target.Subscription(),
+		Target: target.String(), Subscription: target.Subscription(), Details: details,
 	})
 }
 

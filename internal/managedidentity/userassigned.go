@@ -106,7 +106,7 @@ func (s *Service) putUserAssigned(ctx context.Context, tx *store.Tx, w UserAssig
 	if err := s.writeRow(ctx, tx, next); err != nil {
 		return UserAssigned{}, false, err
 	}
-	return next, created, s.record(ctx, tx, next.Resource.ID, "write")
+	return next, created, s.record(ctx, tx, next.Resource.ID, "write", created)
 }
 
 // writeRow replaces the identity's own row and lets its hosts be read again, since its

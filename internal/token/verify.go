@@ -60,10 +60,15 @@ func checkAuthority(authority string) error {
 	return nil
 }
 
+// AnyTenant stands for every tenant of the installation, where a room finds the tenant in
+// the token and works in that one. The token's issuer is its own tenant's all the same, and
+// whether the tenant exists shows when its principal is looked for.
+const AnyTenant = id.Tenant("any")
+
 // Verify checks everything about an access token but whether its principal still lives:
 // form, signature, issuer, tenant, audience (one of audiences, exactly), time, required
 // claims, kind (S-26 to S-33). An empty list of audiences or an empty tenant accepts
-// nothing. A token for the exchange is never an access token.
+// nothing; AnyTenant accepts every tenant. A token for the exchange is never an access token.
 func (v *Verifier) Verify(text string, audiences []string, tenant id.Tenant) (*Claims, error) {
 	c, err := v.authentic(text)
 	if err != nil {
@@ -145,7 +150,7 @@ func (v *Verifier) recheck(c *Claims, audiences []string, tenant id.Tenant) erro
 	if _, ok := v.keys.Key(c.KeyID); !ok {
 		return ErrUnknownKey
 	}
-	if tenant == "" || c.Tenant != tenant {
+	if tenant == "" || c.Tenant != tenant && tenant != AnyTenant {
 		return ErrTenant
 	}
 	if !slices.Contains(audiences, c.Audience) {

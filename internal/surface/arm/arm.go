@@ -72,7 +72,7 @@ type Config struct {
 	Pages         pager
 	// Providers are what is served; provider.All makes them.
 	Providers []Provider
-	// Tenant is the directory whose tokens are accepted and that challenges name.
+	// Tenant is the directory that challenges name, whatever the path (CP §1.8).
 	Tenant id.Tenant
 	// Audiences are accepted in tokens, with and without a trailing slash both listed (CP §1.8).
 	Audiences []string

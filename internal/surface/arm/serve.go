@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/sealring/sealring/internal/audit"
@@ -27,7 +28,7 @@ func (m *Room) serve(w http.ResponseWriter, hr *http.Request) error {
 	if found && route.access == Public { // 2
 		return m.run(w, hr, route, r)
 	}
-	principal, err := m.authenticator.Authenticate(hr, m.audiences, m.tenant) // 3
+	principal, err := m.authenticator.Authenticate(hr, m.audiences, token.AnyTenant) // 3
 	if err != nil {
 		return err
 	}
@@ -183,7 +184,8 @@ func (m *Room) run(w http.ResponseWriter, hr *http.Request, route Route, r *Requ
 // It returns the error to answer with.
 func (m *Room) record(ctx context.Context, route Route, r *Request, err error) error {
 	e := audit.Event{Kind: audit.Activity, Outcome: audit.Failed, Operation: route.action, Target: r.Target.String(), Subscription: r.Target.Subscription()}
-	_, e.Reason = wireOf(err)
+	status, reason := wireOf(err)
+	e.Reason, e.Details = reason, map[string]string{"status": strconv.Itoa(status)}
 	switch kind := fault.KindOf(err); {
 	case kind == fault.Denied:
 		e.Kind, e.Outcome = audit.Security, audit.Denied
@@ -200,7 +202,8 @@ func (m *Room) record(ctx context.Context, route Route, r *Request, err error) e
 func withActor(hr *http.Request, p bearer.Principal) context.Context {
 	ctx := hr.Context()
 	a := audit.Actor{Tenant: p.Tenant, Object: p.Object, App: p.App, Name: p.UPN, Type: "Application",
-		CorrelationID: httpd.CorrelationID(ctx), RequestID: httpd.RequestID(ctx), Source: hr.RemoteAddr, UserAgent: hr.UserAgent()}
+		CorrelationID: httpd.CorrelationID(ctx), RequestID: httpd.RequestID(ctx), Source: hr.RemoteAddr, UserAgent: hr.UserAgent(),
+		Method: hr.Method, ClientRequestID: hr.Header.Get("x-ms-client-request-id")}
 	switch {
 	case p.Type == token.TypeUser:
 		a.Type = "User"

@@ -83,7 +83,7 @@ func (p people) Authenticate(r *http.Request, _ []string, tenant id.Tenant) (bea
 		return bearer.Principal{}, token.ErrExpired
 	case !known:
 		return bearer.Principal{}, token.ErrSignature
-	case who.Tenant != tenant:
+	case who.Tenant != tenant && tenant != token.AnyTenant:
 		return bearer.Principal{}, token.ErrTenant
 	default:
 		return who, nil
@@ -160,9 +160,24 @@ func Open(t testing.TB, db *store.DB) *Fixture {
 	f.Person("owner", Owner, Sub)
 	f.Person("reader", Reader, Sub)
 	f.Person("nobody", "", "")
-	f.People["stranger"] = bearer.Principal{Tenant: ids.Tenant(), Object: ids.Object(), App: ids.App(), Type: token.TypeApp}
+	f.stranger()
 	f.OK("owner", "PUT", Group, `{"location":"local"}`)
 	return f
+}
+
+// stranger makes a second tenant, and in it a principal that owns a subscription there.
+func (f *Fixture) stranger() {
+	f.T.Helper()
+	ctx := f.T.Context()
+	var other directory.Tenant
+	Check(f.T, f.DB.Update(ctx, func(tx *store.Tx) (err error) {
+		if other, err = f.Dir.CreateTenant(ctx, tx, directory.NewTenant{DisplayName: "Other", Domains: []string{"other.example"}}); err != nil {
+			return err
+		}
+		sp, err := f.Dir.CreateServicePrincipal(ctx, tx, directory.NewServicePrincipal{Tenant: other.ID, Kind: directory.KindManagedIdentity, DisplayName: "stranger"})
+		f.People["stranger"] = bearer.Principal{Tenant: other.ID, Object: sp.ID, App: sp.App, Type: token.TypeApp}
+		return err
+	}))
 }
 
 // Must turns a constructor's pair into its value.

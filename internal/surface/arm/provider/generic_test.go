@@ -60,7 +60,7 @@ func TestTheOrderOfChecks(t *testing.T) { // CP-18, CP-20, CP-21, CP-23
 	f.Do("wrong", "GET", vm, "").Want(401, "InvalidAuthenticationToken")
 	f.People["expired"] = f.People["owner"]
 	f.Do("expired", "GET", vm, "").Want(401, "ExpiredAuthenticationToken")
-	f.Do("stranger", "GET", vm, "").Want(401, "InvalidAuthenticationTokenTenant")
+	f.Do("stranger", "GET", vm, "").Want(404, "SubscriptionNotFound") // S-54: as any other id
 	f.Do("owner", "GET", vm+"?!", "").Want(400, "MissingApiVersionParameter")
 	f.Do("owner", "GET", vm+"?api-version=yesterday", "").Want(400, "InvalidApiVersionParameter")
 	f.Do("owner", "GET", vm+"?api-version=2031-01-01-preview", "").Want(200, "") // CP-19

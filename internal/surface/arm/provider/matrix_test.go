@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sealring/sealring/internal/store/storetest"
 	"github.com/sealring/sealring/internal/surface/arm"
@@ -22,10 +23,11 @@ var samples = strings.NewReplacer(
 
 // matrixNames are the names in patterns whose value depends on the route.
 var matrixNames = map[string]string{
-	"roleAssignments/{name}": "roleAssignments/22222222-2222-2222-2222-222222222222",
-	"roleDefinitions/{name}": "roleDefinitions/33333333-3333-3333-3333-333333333333",
-	"config/{config}/list":   "config/appsettings/list",
-	"config/{config}":        "config/web",
+	"roleAssignments/{name}":       "roleAssignments/22222222-2222-2222-2222-222222222222",
+	"roleDefinitions/{name}":       "roleDefinitions/33333333-3333-3333-3333-333333333333",
+	"config/{config}/list":         "config/appsettings/list",
+	"eventtypes/management/values": "eventtypes/management/values?$filter=eventTimestamp%20ge%20'" + time.Now().UTC().Format(time.DateOnly) + "'",
+	"config/{config}":              "config/web",
 }
 
 // prepare brings everything that the matrix asks for into being.
@@ -78,15 +80,17 @@ func bodyFor(f *armtest.Fixture, route arm.Route) string {
 	return `{"location":"local"}`
 }
 
-// expected is the status class that the route owes a caller: 401, 403, or 2 for success.
+// expected is the status class that the route owes a caller: 401, 403, 404, or 2 for success.
 func expected(route arm.Route, who string) int {
 	reads := strings.HasSuffix(route.Action(), "/read")
 	subscriptionItself := route.Action() == "Microsoft.Resources/subscriptions/read" // lists nothing: it is one thing
 	switch {
 	case route.Access() == arm.Public:
 		return 2
-	case who == "" || who == "stranger":
+	case who == "":
 		return 401
+	case who == "stranger" && strings.HasPrefix(route.Pattern(), arm.InSubscription), who == "stranger" && strings.Contains(route.Pattern(), arm.AnyScope):
+		return 404 // as of a subscription that does not exist
 	case route.Access() == arm.Anyone, who == "owner", who == "reader" && reads:
 		return 2
 	case route.Access() == arm.Filtered && !subscriptionItself:

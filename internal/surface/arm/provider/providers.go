@@ -16,6 +16,7 @@ import (
 	"github.com/sealring/sealring/internal/surface/arm"
 	"github.com/sealring/sealring/internal/surface/arm/provider/authorization"
 	"github.com/sealring/sealring/internal/surface/arm/provider/compute"
+	"github.com/sealring/sealring/internal/surface/arm/provider/insights"
 	"github.com/sealring/sealring/internal/surface/arm/provider/keyvault"
 	"github.com/sealring/sealring/internal/surface/arm/provider/resources"
 	"github.com/sealring/sealring/internal/surface/arm/provider/tracked"
@@ -28,8 +29,10 @@ type tenants interface {
 	Tenant(ctx context.Context, tenant id.Tenant) (directory.Tenant, error)
 }
 
-// recorder keeps the record of what was read under a permission of its own; *audit.Log is one.
+// recorder keeps the record of what was read under a permission of its own, and reads the
+// log; *audit.Log is one.
 type recorder interface {
+	Query(ctx context.Context, f audit.Filter) (audit.Page, error)
 	Write(ctx context.Context, e audit.Event) error
 }
 
@@ -65,6 +68,7 @@ func All(d Deps) []arm.Provider {
 		managedIdentity(d),
 		compute.New(compute.Deps{Deps: base, IDs: d.IDs}),
 		web.New(web.Deps{Deps: base, Audit: d.Audit, Domain: d.Domain}),
+		insights.New(insights.Deps{Audit: d.Audit, Now: d.Now}),
 		keyvault.New(keyvault.Deps{Vaults: d.Vaults, Resources: d.Resources}),
 	}
 }
