@@ -74,7 +74,8 @@ var floorPlan = map[string][]string{
 
 	"internal/workload":              {"internal/audit", "internal/resource"},
 	"internal/managedidentity":       {"internal/directory", "internal/resource", "internal/token", "internal/audit", "internal/store"},
-	"internal/rbac":                  {"internal/resource", "internal/audit", "internal/store", "internal/rbac/pattern", "internal/rbac/condition"},
+	"internal/rbac":                  {"internal/resource", "internal/audit", "internal/store", "internal/rbac/pattern", "internal/rbac/condition", "internal/rbac/holding"},
+	"internal/rbac/holding":    {"internal/resource"},
 	"internal/rbac/condition":        {"internal/rbac/pattern"},
 	"internal/rbac/pattern":          {},
 	"internal/directory":             {"internal/audit", "internal/store", "internal/seal", "internal/federation/expression", "internal/federation/jwks"},

@@ -1,0 +1,212 @@
+package holding
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+	"strings"
+
+	"github.com/sealring/sealring/internal/resource"
+)
+
+// Ref is where a scope is kept.
+type Ref uint32
+
+// chunkBits is the logarithm of the size of a piece of the memory that scopes are kept in.
+const chunkBits = 18
+
+// scopes keeps scopes as the number of a template and the names in it. Most scopes share
+// their templates, so one takes a few bytes more than its names. What is written never
+// changes: views of it stay valid while more is appended.
+type scopes struct {
+	view
+	numbers map[string]uint32 // of templates, by their written pieces
+	table   []Ref             // open addressing by hash of the key; 0 is free
+	count   int
+}
+
+// view is what readers need of scopes.
+type view struct {
+	chunks    [][]byte // ref counts bytes over all of them; no scope crosses a border
+	templates []template
+}
+
+// template is the literal pieces of scopes: /subscriptions/…/resourceGroups/ · /providers/Microsoft.Web/sites/ · "".
+type template struct {
+	written, folded []string
+	depth           int
+}
+
+// dissect cuts a scope into the pieces of its template and its names. The id of a
+// subscription belongs to the template, since many scopes share it.
+func dissect(scope resource.ID) (pieces, names []string) {
+	rest := scope.String()
+	if scope.IsRoot() {
+		return []string{"/"}, nil
+	}
+	segments := strings.Split(rest[1:], "/")
+	at := 0
+	piece := ""
+	if scope.Subscription() != "" {
+		piece, at = "/"+segments[0]+"/"+segments[1], 2
+		if len(segments) > 3 && strings.EqualFold(segments[2], "resourceGroups") {
+			pieces, names, piece, at = append(pieces, piece+"/"+segments[2]+"/"), append(names, segments[3]), "", 4
+		}
+	}
+	for at+1 < len(segments) {
+		piece += "/" + segments[at]
+		if strings.EqualFold(segments[at], "providers") {
+			piece += "/" + segments[at+1]
+			at += 2
+			continue
+		}
+		pieces, names, piece = append(pieces, piece+"/"), append(names, segments[at+1]), ""
+		at += 2
+	}
+	return append(pieces, piece), names
+}
+
+// intern returns the place of a scope, keeping it if it is new.
+func (s *scopes) intern(scope resource.ID) Ref {
+	if s.count*4 >= len(s.table)*3 {
+		s.grow()
+	}
+	key := scope.Key()
+	slot := s.slot(key)
+	if s.table[slot] == 0 {
+		s.table[slot] = s.keep(scope)
+		s.count++
+	}
+	return s.table[slot]
+}
+
+// slot returns where in the table the scope is, or could be put.
+func (s *scopes) slot(key string) int {
+	mask := len(s.table) - 1
+	slot := int(maphash.String(seed, key)) & mask
+	for s.table[slot] != 0 && !s.is(s.table[slot], key) {
+		slot = (slot + 1) & mask
+	}
+	return slot
+}
+
+// grow doubles the table.
+func (s *scopes) grow() {
+	old := s.table
+	s.table = make([]Ref, max(2*len(old), 64))
+	for _, ref := range old {
+		if ref != 0 {
+			s.table[s.slot(strings.ToLower(s.text(ref)))] = ref
+		}
+	}
+}
+
+// keep appends a scope.
+func (s *scopes) keep(scope resource.ID) Ref {
+	pieces, names := dissect(scope)
+	joined := strings.Join(pieces, "\x00")
+	number, known := s.numbers[joined]
+	if !known {
+		if s.numbers == nil {
+			s.numbers = map[string]uint32{}
+		}
+		number = uint32(len(s.templates))
+		t := template{written: slices.Clone(pieces), depth: Depth(scope.Key())}
+		for _, p := range pieces {
+			t.folded = append(t.folded, strings.ToLower(p))
+		}
+		s.templates = append(s.templates, t)
+		s.numbers[joined] = number
+	}
+	record := binary.AppendUvarint(nil, uint64(number))
+	for _, n := range names {
+		record = append(binary.AppendUvarint(record, uint64(len(n))), n...)
+	}
+	last := len(s.chunks) - 1
+	if last < 0 || len(s.chunks[last])+len(record) > 1<<chunkBits {
+		s.chunks = append(s.chunks, make([]byte, 0, 1<<chunkBits))
+		last++
+		if last == 0 {
+			s.chunks[0] = append(s.chunks[0], 0) // no scope has place 0
+		}
+	}
+	ref := Ref(last<<chunkBits | len(s.chunks[last]))
+	s.chunks[last] = append(s.chunks[last], record...)
+	return ref
+}
+
+// record returns the bytes from the place on.
+func (v *view) record(ref Ref) []byte {
+	return v.chunks[ref>>chunkBits][ref&(1<<chunkBits-1):]
+}
+
+// next takes a number off a record.
+func next(record []byte) (int, []byte) {
+	if record[0] < 0x80 {
+		return int(record[0]), record[1:]
+	}
+	n, width := binary.Uvarint(record)
+	return int(n), record[width:]
+}
+
+// is reports whether the scope at ref has the key.
+func (v *view) is(ref Ref, key string) bool {
+	number, rest := next(v.record(ref))
+	pieces := v.templates[number].folded
+	for i, p := range pieces {
+		if len(key) < len(p) || key[:len(p)] != p {
+			return false
+		}
+		key = key[len(p):]
+		if i == len(pieces)-1 {
+			break
+		}
+		var n int
+		n, rest = next(rest)
+		if len(key) < n || !folds(rest[:n], key[:n]) {
+			return false
+		}
+		key, rest = key[n:], rest[n:]
+	}
+	return key == ""
+}
+
+// folds reports whether a name is spelled so in lower case.
+func folds(name []byte, lower string) bool {
+	if string(name) == lower {
+		return true
+	}
+	for i, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// depth is the depth of the scope at ref.
+func (v *view) depth(ref Ref) int {
+	number, _ := next(v.record(ref))
+	return v.templates[number].depth
+}
+
+// text spells the scope at ref as it was written.
+func (v *view) text(ref Ref) string {
+	number, rest := next(v.record(ref))
+	pieces := v.templates[number].written
+	var b strings.Builder
+	for i, p := range pieces {
+		b.WriteString(p)
+		if i == len(pieces)-1 {
+			break
+		}
+		var n int
+		n, rest = next(rest)
+		b.Write(rest[:n])
+		rest = rest[n:]
+	}
+	return b.String()
+}
