@@ -30,6 +30,8 @@ type endpoints struct {
 	TenantID        string `json:"tenant_id"`
 	SubscriptionID  string `json:"subscription_id"`
 	AuthorityHost   string `json:"authority_host"`
+	ResourceManager string `json:"resource_manager"`
+	Graph           string `json:"graph"`
 	Local           string `json:"local"`
 	Proxy           string `json:"proxy"`
 	Node            string `json:"node"`

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs the client programs of the end-to-end tests, each at the versions pinned beside
-# it: go/bin, python/.venv, node/node_modules, java/target. A part whose pins have not
-# changed since it was installed is skipped. Arguments name the parts; all without.
+# it: go/bin, python/.venv, node/node_modules, java/target, az/.venv. A part whose pins have
+# not changed since it was installed is skipped. Arguments name the parts; all without.
 #
-#   e2e/clients/install.sh [go] [python] [node] [java]
+#   e2e/clients/install.sh [go] [python] [node] [java] [az]
 set -eu
 cd "$(dirname "$0")"
 
@@ -56,10 +56,20 @@ install_java() {
     stamp java/target/installed java/pom.xml java/src/main/java/*.java
 }
 
-[ $# -gt 0 ] || set -- go python node java
+# Compiling its thirteen thousand files would cost more than all the commands that need a few.
+install_az() {
+    current az/.venv/installed az/requirements.txt && return
+    have python3 "apt install python3-venv" || return 0
+    rm -rf az/.venv
+    python3 -m venv az/.venv
+    az/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --requirement az/requirements.txt
+    stamp az/.venv/installed az/requirements.txt
+}
+
+[ $# -gt 0 ] || set -- go python node java az
 for part in "$@"; do
     case $part in
-    go | python | node | java) "install_$part" ;;
+    go | python | node | java | az) "install_$part" ;;
     *)
         echo "install.sh: no client program is written in '$part'" >&2
         exit 2
