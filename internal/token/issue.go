@@ -66,17 +66,20 @@ func NewIssuer(c IssuerConfig) (*Issuer, error) {
 
 // wire is the payload of an access token, in the order of the documented samples (DT 3.9).
 type wire struct {
-	Aud      string `json:"aud"`
-	Iss      string `json:"iss"`
-	Iat      int64  `json:"iat"`
-	Nbf      int64  `json:"nbf"`
-	Exp      int64  `json:"exp"`
-	Aio      string `json:"aio"`
-	Name     string `json:"app_displayname,omitempty"`
-	AppID    string `json:"appid,omitempty"`
-	AppIDAcr string `json:"appidacr,omitempty"`
-	Azp      string `json:"azp,omitempty"`
-	AzpAcr   string `json:"azpacr,omitempty"`
+	Aud string `json:"aud"`
+	Iss string `json:"iss"`
+	Iat int64  `json:"iat"`
+	Nbf int64  `json:"nbf"`
+	Exp int64  `json:"exp"`
+	Acr string `json:"acr,omitempty"`
+	Aio string `json:"aio"`
+
+	Methods  []string `json:"amr,omitempty"`
+	Name     string   `json:"app_displayname,omitempty"`
+	AppID    string   `json:"appid,omitempty"`
+	AppIDAcr string   `json:"appidacr,omitempty"`
+	Azp      string   `json:"azp,omitempty"`
+	AzpAcr   string   `json:"azpacr,omitempty"`
 
 	ClaimNames   *overageNames   `json:"_claim_names,omitempty"`
 	ClaimSources *overageSources `json:"_claim_sources,omitempty"`
@@ -84,6 +87,7 @@ type wire struct {
 
 	Idp      string   `json:"idp"`
 	Idtyp    string   `json:"idtyp"`
+	IPAddr   string   `json:"ipaddr,omitempty"`
 	UserName string   `json:"name,omitempty"`
 	Oid      string   `json:"oid"`
 	Rh       string   `json:"rh"`
@@ -91,6 +95,7 @@ type wire struct {
 	Scp      string   `json:"scp,omitempty"`
 	Sub      string   `json:"sub"`
 	Tid      string   `json:"tid"`
+	Unique   string   `json:"unique_name,omitempty"`
 	UPN      string   `json:"upn,omitempty"`
 	Uti      string   `json:"uti"`
 	Ver      string   `json:"ver"`
@@ -154,7 +159,7 @@ func (r *Request) check() error {
 		return errors.New("token: Tenant, Object, App and Audience are needed")
 	case r.Version != V1 && r.Version != V2:
 		return fmt.Errorf("token: version %d", r.Version)
-	case r.Auth != AuthSecret && r.Auth != AuthAssertion && r.User == nil:
+	case r.Auth != AuthSecret && r.Auth != AuthAssertion && (r.Auth != AuthPublic || r.User == nil):
 		return fmt.Errorf("token: Auth %q", r.Auth)
 	case r.Lifetime < minLifetime || r.Lifetime > maxLifetime:
 		return fmt.Errorf("token: lifetime %v is not between %v and %v", r.Lifetime, minLifetime, maxLifetime)
@@ -193,9 +198,21 @@ func (i *Issuer) payload(r *Request, out *Issued) *wire {
 		p.NwPerimeter = &[]string{}
 	}
 	if u := r.User; u != nil {
-		p.Idtyp, p.IDRel, p.Scp, p.UPN, p.UserName = TypeUser, "1 12", strings.Join(u.Scopes, " "), u.UPN, u.Name
+		p.person(u, r.Version)
 	}
 	return p
+}
+
+// person fills in what only the tokens of people say.
+func (p *wire) person(u *User, v Version) {
+	p.Idtyp, p.IDRel, p.Scp, p.UPN, p.UserName = TypeUser, "1 12", strings.Join(u.Scopes, " "), u.UPN, u.Name
+	p.Methods, p.IPAddr = u.Methods, u.Address
+	if u.Subject != "" {
+		p.Sub = u.Subject
+	}
+	if v == V1 {
+		p.Acr, p.Unique = "1", u.UPN
+	}
 }
 
 // jose returns the header: v1 tokens name the key twice (DT 3.1). A kid is base64url, so

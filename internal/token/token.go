@@ -37,6 +37,7 @@ const (
 
 // How the client proved itself: the values of `appidacr` and `azpacr`.
 const (
+	AuthPublic    = "0" // a client that cannot keep a secret; for users only
 	AuthSecret    = "1"
 	AuthAssertion = "2" // certificate, federated assertion or managed identity
 )
@@ -77,6 +78,13 @@ type User struct {
 	Scopes []string // delegated permissions
 	UPN    string
 	Name   string
+	// Subject is `sub`: stable for this user and this resource, and no other (pairwise). ""
+	// leaves the object id.
+	Subject string
+	// Methods is `amr`: how the person signed in.
+	Methods []string
+	// Address is `ipaddr`: where the request came from; "" where it is not told.
+	Address string
 }
 
 // Issued is a new token and what the answer says about it.
