@@ -47,7 +47,7 @@ type Not struct{ Of Expr }
 // Compare holds where the property stands in relation Op to a value; to one of Values where
 // Op is "in". Inside Any the Property is "": the element itself.
 type Compare struct {
-	Property string // as spelled
+	Property string // as spelled; "tags/$count" is the size of a collection
 	Op       string // eq, ne, ge, gt, le, lt, in
 	Values   []Value
 }

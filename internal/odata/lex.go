@@ -39,8 +39,8 @@ func lex(s string) ([]lexeme, error) {
 			}
 			out = append(out, lexeme{text, value, i})
 			i += n
-		case letter(c):
-			n := span(s[i:], "_-.")
+		case letter(c) || c == '$':
+			n := 1 + span(s[i+1:], "_-.")
 			out = append(out, lexeme{word, s[i : i+n], i})
 			i += n
 		case digit(c) || (c == '-' || c == '+') && i+1 < len(s) && digit(s[i+1]):

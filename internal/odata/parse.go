@@ -154,6 +154,10 @@ func (p *parser) condition(depth int) (Expr, error) {
 func (p *parser) path() (name string, any bool, err error) {
 	for {
 		t := p.peek()
+		if name != "" && p.variable == "" && t.kind == word && strings.EqualFold(t.text, "$count") {
+			p.at++
+			return name + "/$count", false, nil
+		}
 		if t.kind != word || !identifier(t.text) {
 			return "", false, p.unexpected()
 		}
@@ -262,6 +266,9 @@ func (p *parser) value() (Value, error) {
 		p.at++
 		return Value{t.text, true}, nil
 	case word, number:
+		if strings.HasPrefix(t.text, "$") {
+			return Value{}, p.unexpected()
+		}
 		p.at++
 		return Value{t.text, false}, nil
 	default:

@@ -12,7 +12,16 @@ type Query struct {
 	Select    []string // as spelled
 	Top       int      // 1 to MaxTop
 	Count     bool
+	Search    Search
+	OrderBy   []Order
+	Expand    []string // navigation properties, as spelled
 	SkipToken string
+}
+
+// Order is one key of $orderby.
+type Order struct {
+	Property   string // as spelled
+	Descending bool
 }
 
 // MaxTop is the largest page (DT-7.2).
@@ -64,8 +73,14 @@ func (q *Query) option(name, value string) (err error) {
 		if err != nil {
 			err = ErrOption.With("The query option $count must be true or false.")
 		}
+	case "$search":
+		q.Search, err = ParseSearch(value)
+	case "$orderby":
+		q.OrderBy, err = orders(value)
+	case "$expand":
+		q.Expand, err = expansions(value)
 	default:
-		err = ErrOption.With("A query option is not supported: only $filter, $select, $top, $count and $skiptoken are.")
+		err = ErrOption.With("A query option is not supported: only $filter, $search, $select, $expand, $orderby, $top, $count and $skiptoken are.")
 	}
 	return err
 }
@@ -82,3 +97,61 @@ func names(value string) ([]string, error) {
 	}
 	return out, nil
 }
+
+// orders reads "name desc,other".
+func orders(value string) ([]Order, error) {
+	var out []Order
+	for part := range strings.SplitSeq(value, ",") {
+		words := strings.Fields(part)
+		if len(words) < 1 || len(words) > 2 || !identifier(words[0]) || len(out) == maxOrders {
+			return nil, ErrOption.With("The query option $orderby is not a list of up to %d properties, each with asc or desc.", maxOrders)
+		}
+		o := Order{Property: words[0]}
+		if len(words) == 2 {
+			o.Descending = strings.EqualFold(words[1], "desc")
+			if !o.Descending && !strings.EqualFold(words[1], "asc") {
+				return nil, ErrOption.With("The query option $orderby has neither asc nor desc behind a property.")
+			}
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+// maxOrders is how many properties $orderby may name.
+const maxOrders = 4
+
+// expansions reads names of navigation properties. Options in parentheses that choose
+// properties are skipped: what is not asked for does no harm.
+func expansions(value string) ([]string, error) {
+	var out []string
+	for rest := value; ; {
+		end := strings.IndexAny(rest, ",(")
+		if end < 0 {
+			end = len(rest)
+		}
+		name := strings.TrimSpace(rest[:end])
+		if !identifier(name) || len(out) == maxExpansions {
+			return nil, ErrOption.With("The query option $expand is not a list of up to %d navigation properties.", maxExpansions)
+		}
+		out = append(out, name)
+		rest = rest[end:]
+		if strings.HasPrefix(rest, "(") {
+			inner, behind, closed := strings.Cut(rest[1:], ")")
+			if !closed || !strings.HasPrefix(strings.ToLower(strings.TrimSpace(inner)), "$select=") || strings.Contains(inner, "(") {
+				return nil, ErrOption.With("The query option $expand takes no options but $select.")
+			}
+			rest = strings.TrimSpace(behind)
+		}
+		if rest == "" {
+			return out, nil
+		}
+		if !strings.HasPrefix(rest, ",") {
+			return nil, ErrOption.With("The query option $expand is not a list of navigation properties.")
+		}
+		rest = rest[1:]
+	}
+}
+
+// maxExpansions is how many navigation properties $expand may name.
+const maxExpansions = 4
