@@ -4,7 +4,7 @@ BIN     := bin/sealring
 TOOL    := $(GO) tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
-.PHONY: build demo check static test e2e pg bench fuzz crash vuln clean
+.PHONY: build demo check static test e2e pg bench fuzz fuzz-ci crash vuln clean
 
 build: ## the static binary
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/sealring
@@ -12,7 +12,7 @@ build: ## the static binary
 demo: build ## the main job from nothing to the end, in a temporary directory
 	./$(BIN) demo
 
-check: static test e2e ## everything CI runs
+check: static test e2e $(if $(filter true,$(CI)),fuzz-ci) ## everything CI runs; there also some fuzzing
 
 static: ## formatting, vet, lint
 	@test -z "$$(gofmt -l cmd internal e2e)" || { gofmt -l cmd internal e2e; echo "run gofmt"; exit 1; }
@@ -35,8 +35,11 @@ bench: build ## figures for docs/performance.md, as ratios in one run
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./internal/... | grep -E '^(Benchmark|pkg:)'
 	$(GO) test -tags bench -count=1 -v ./e2e | grep -vE '^(=== | *---|PASS|ok)'
 
-fuzz: ## every fuzz target, ten minutes of processor time each; hours. FUZZTIME=20s: so long on the clock each, as CI does
+fuzz: ## every fuzz target, ten minutes of processor time each; hours. FUZZTIME=20s: so long on the clock each
 	./scripts/fuzz $(or $(FUZZTIME),cpu 600 $(FUZZDONE))
+
+fuzz-ci:
+	./scripts/fuzz ci
 
 crash: ## kill the server CYCLES times per store and compare every answered write (docs/durability.md); half an hour
 	CYCLES=$(or $(CYCLES),500) ./scripts/with-postgres $(GO) test -tags e2e -count=1 -timeout 6h -v -run '^TestCrash' ./e2e
