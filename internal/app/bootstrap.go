@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -47,28 +46,16 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	if s.in.complete {
 		return s.keepAdminSecret(ctx)
 	}
-	err := s.resources.PutSubscription(ctx, resource.Subscription{ID: s.in.subscription, Tenant: s.in.tenant, Name: "Sealring"})
-	if err != nil {
-		return fmt.Errorf("make the subscription: %w", err)
-	}
-	group := resource.GroupID(s.in.subscription, "default")
-	_, _, err = s.resources.PutGroup(ctx, group, resource.Precondition{}, func(g *resource.Group) error {
-		g.Location = location
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("make the resource group default: %w", err)
-	}
 	admin, err := s.directory.ServicePrincipalByApp(ctx, s.in.tenant, s.in.adminApp)
 	if err != nil {
 		return fmt.Errorf("find the administrator: %w", err)
 	}
-	_, _, err = s.rbac.PutAssignment(ctx, rbac.NewAssignment{
-		Name: ownerAssignment, Scope: resource.SubscriptionID(s.in.subscription), Role: rbac.Owner,
-		Principal: admin.ID, PrincipalType: rbac.ServicePrincipal, Description: "the administrator made at first start",
+	sub := resource.Subscription{ID: s.in.subscription, Tenant: s.in.tenant, Name: "Sealring"}
+	err = s.founder().subscription(ctx, sub, rbac.NewAssignment{
+		Name: ownerAssignment, Principal: admin.ID, PrincipalType: rbac.ServicePrincipal, Description: "the administrator made at first start",
 	})
-	if err != nil && !errors.Is(err, rbac.ErrAssignmentExists) {
-		return fmt.Errorf("make the administrator owner: %w", err)
+	if err != nil {
+		return err
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error { return writeInstallation(ctx, tx, "complete", "true") })
 	if err != nil {
@@ -83,17 +70,7 @@ func (s *Server) foundDirectory(ctx context.Context) error {
 	var tenant directory.Tenant
 	var app directory.Application
 	err := s.db.Update(ctx, func(tx *store.Tx) (err error) {
-		tenant, err = s.directory.CreateTenant(ctx, tx, directory.NewTenant{DisplayName: "Sealring", Domains: []string{s.in.domain}})
-		if err != nil {
-			return err
-		}
-		app, err = s.directory.CreateApplication(ctx, tx, directory.NewApplication{Tenant: tenant.ID, DisplayName: "Sealring administrator"})
-		if err != nil {
-			return err
-		}
-		_, err = s.directory.CreateServicePrincipal(ctx, tx, directory.NewServicePrincipal{
-			Tenant: tenant.ID, Kind: directory.KindApplication, DisplayName: app.DisplayName, App: app.App,
-		})
+		tenant, app, _, err = s.founder().tenant(ctx, tx, directory.NewTenant{DisplayName: "Sealring", Domains: []string{s.in.domain}})
 		if err != nil {
 			return err
 		}
@@ -113,10 +90,7 @@ func (s *Server) foundDirectory(ctx context.Context) error {
 // directories, stay. On loopback it works until it is rotated; where others can reach the
 // server it works for an hour and is for making a real credential (S-55).
 func (s *Server) keepAdminSecret(ctx context.Context) error {
-	lifetime := directory.Unlimited
-	if address, err := netip.ParseAddr(s.c.Listen.Address); err != nil || !address.IsLoopback() {
-		lifetime = bootstrapLife
-	}
+	lifetime := s.c.adminSecretLife()
 	named, err := os.ReadFile(s.dir.file(adminSecretIDFile))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("find the administrator's secret: %w", err)

@@ -10,39 +10,48 @@ import (
 	"github.com/sealring/sealring/internal/relation"
 )
 
-// principals answers rbac's questions about the principals of the server's tenant.
-type principals struct{ s *Server }
+// principals answers rbac's questions about the principals of every tenant: whose members
+// they are follows from their object ids, which are unique.
+type principals struct {
+	directory *directory.Directory
+	relations *relation.Service
+}
 
 // Groups implements rbac.Directory: a group is alive, and a member of those above it.
 func (p *principals) Groups(ctx context.Context, principal id.Object) ([]id.Object, bool, error) {
-	groups, err := p.s.relations.Memberships(ctx, p.s.in.tenant, principal)
+	tenant, known, err := p.directory.TenantOf(ctx, principal)
 	if err != nil {
 		return nil, false, err
 	}
-	alive, err := p.s.directory.Alive(ctx, p.s.in.tenant, principal)
-	if err != nil || alive {
-		return groups, alive, err
+	alive := false
+	if known {
+		alive, err = p.directory.Alive(ctx, tenant, principal)
+	} else {
+		tenant, alive, err = p.relations.TenantOf(ctx, principal)
 	}
-	_, err = p.s.relations.Group(ctx, p.s.in.tenant, principal)
-	if errors.Is(err, relation.ErrGroupNotFound) {
-		return nil, false, nil
+	if err != nil || !alive {
+		return nil, false, err
 	}
+	groups, err := p.relations.Memberships(ctx, tenant, principal)
 	return groups, err == nil, err
 }
 
 // PrincipalType implements rbac.Directory.
 func (p *principals) PrincipalType(ctx context.Context, principal id.Object) (rbac.PrincipalType, bool, error) {
-	_, err := p.s.directory.User(ctx, p.s.in.tenant, principal)
+	tenant, known, err := p.directory.TenantOf(ctx, principal)
+	if err != nil {
+		return "", false, err
+	}
+	if !known {
+		_, known, err = p.relations.TenantOf(ctx, principal)
+		return rbac.Group, known, err
+	}
+	_, err = p.directory.User(ctx, tenant, principal)
 	if err == nil {
 		return rbac.User, true, nil
 	}
-	_, err = p.s.directory.ServicePrincipal(ctx, p.s.in.tenant, principal)
-	if !errors.Is(err, directory.ErrServicePrincipalNotFound) {
-		return rbac.ServicePrincipal, err == nil, err
-	}
-	_, err = p.s.relations.Group(ctx, p.s.in.tenant, principal)
-	if errors.Is(err, relation.ErrGroupNotFound) {
+	if _, err = p.directory.ServicePrincipal(ctx, tenant, principal); errors.Is(err, directory.ErrServicePrincipalNotFound) {
 		return "", false, nil
 	}
-	return rbac.Group, err == nil, err
+	return rbac.ServicePrincipal, err == nil, err
 }

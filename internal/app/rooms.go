@@ -132,7 +132,7 @@ func (s *Server) buildManagement(f *front) error {
 // buildVaults wires the data plane of Key Vault.
 func (s *Server) buildVaults(f *front) error {
 	room, err := keyvault.New(keyvault.Config{
-		Vaults: s.vaults, Bearer: s.bearer, Roles: s.rbac, Groups: &principals{s}, Audit: s.audit, Pages: s.pages,
+		Vaults: s.vaults, Bearer: s.bearer, Roles: s.rbac, Groups: &principals{s.directory, s.relations}, Audit: s.audit, Pages: s.pages,
 		Parents: []string{s.in.url("vault"), "https://vault." + s.in.domain}, Log: s.c.Log, Now: s.c.Now, IDs: s.ids,
 		StrictAudience: s.c.Azure.On(s.c.Azure.StrictVaultAudience), StrictVersions: s.c.Azure.On(s.c.Azure.StrictAPIVersions),
 	})

@@ -23,9 +23,6 @@ import (
 	"github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/paging"
 	"github.com/sealring/sealring/internal/pki"
-	"github.com/sealring/sealring/internal/rbac"
-	"github.com/sealring/sealring/internal/relation"
-	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/seal"
 	"github.com/sealring/sealring/internal/store"
 	"github.com/sealring/sealring/internal/token"
@@ -54,11 +51,8 @@ type Server struct {
 	pki        *pki.Authority
 	issuer     *token.Issuer
 	bearer     *bearer.Authenticator
-	directory  *directory.Directory
-	relations  *relation.Service
-	resources  *resource.Service
+	domain
 	identities *managedidentity.Service
-	rbac       *rbac.Service
 	vaults     *vault.Service
 	workloads  *workload.Registry
 	pages      *paging.Tokens
@@ -234,15 +228,7 @@ func (s *Server) buildDomain(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.directory, err = directory.New(directory.Config{
-		Store: s.db, Audit: s.audit, IDs: s.ids, Rand: s.c.Rand, Now: s.c.Now, Audiences: s.audiences(),
-		Hasher: s.sealer,
-	})
-	if err != nil {
-		return err
-	}
-	s.relations, err = relation.New(relation.Config{Store: s.db, Audit: s.audit, Directory: s.directory, IDs: s.ids, Now: s.c.Now})
-	if err != nil {
+	if s.domain, err = newDomain(s.c, s.db, s.audit, s.sealer, s.audiences()); err != nil {
 		return err
 	}
 	verifier, err := token.NewVerifier(token.VerifierConfig{Authority: s.in.url("login"), Keys: s.keys, Now: s.c.Now, Skew: token.MaxSkew})
@@ -250,13 +236,6 @@ func (s *Server) buildDomain(ctx context.Context) (err error) {
 		return err
 	}
 	s.bearer, err = bearer.New(bearer.Config{Verifier: verifier, Directory: s.directory, CacheBytes: 16 << 20})
-	if err != nil {
-		return err
-	}
-	if s.resources, err = resource.New(resource.Config{Store: s.db, Audit: s.audit, Now: s.c.Now}); err != nil {
-		return err
-	}
-	s.rbac, err = rbac.New(rbac.Config{Store: s.db, Audit: s.audit, Directory: &principals{s}, Now: s.c.Now})
 	if err != nil {
 		return err
 	}

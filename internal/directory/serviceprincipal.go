@@ -196,6 +196,23 @@ func (d *Directory) Alive(ctx context.Context, tenant id.Tenant, object id.Objec
 	return ok && sp.Tenant == tenant && sp.Enabled, nil
 }
 
+// TenantOf returns the tenant of a live user or service principal, disabled ones included;
+// false if there is none. Object ids are unique among tenants.
+func (d *Directory) TenantOf(ctx context.Context, object id.Object) (id.Tenant, bool, error) {
+	s, err := d.cache.read(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	defer d.cache.done()
+	if u, ok := s.users[object]; ok {
+		return u.Tenant, true, nil
+	}
+	if sp, ok := s.principals[object]; ok {
+		return sp.Tenant, true, nil
+	}
+	return "", false, nil
+}
+
 // ServicePrincipals returns the live service principals of the tenant that match accepts,
 // ordered by id, from the first behind after (exclusive; "" starts) up to limit; more says
 // that another one follows. match must be quick and must not call the Directory.

@@ -140,6 +140,19 @@ func (s *Service) Group(ctx context.Context, tenant id.Tenant, object id.Object)
 	return Group{}, ErrGroupNotFound.With("group %s does not exist", object)
 }
 
+// TenantOf returns the tenant of a live group; false if there is none.
+func (s *Service) TenantOf(ctx context.Context, object id.Object) (id.Tenant, bool, error) {
+	st, err := s.cache.read(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	defer s.cache.done()
+	if g, ok := st.groups[object]; ok {
+		return g.Tenant, true, nil
+	}
+	return "", false, nil
+}
+
 // Groups returns the live groups of the tenant, ordered by id. The list is the caller's, the
 // groups are shared and must not be changed.
 func (s *Service) Groups(ctx context.Context, tenant id.Tenant) ([]*Group, error) {

@@ -1,0 +1,41 @@
+package app
+
+import (
+	"github.com/sealring/sealring/internal/audit"
+	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/rbac"
+	"github.com/sealring/sealring/internal/relation"
+	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/seal"
+	"github.com/sealring/sealring/internal/store"
+)
+
+// domain is the services that a server and the commands on its host share: who there is,
+// what there is, and who may do what.
+type domain struct {
+	directory *directory.Directory
+	relations *relation.Service
+	resources *resource.Service
+	rbac      *rbac.Service
+}
+
+// newDomain wires them over an open store. audiences are further names of the built-in
+// resources; a command that issues no tokens needs none.
+func newDomain(c Config, db *store.DB, log *audit.Log, sealer *seal.Sealer, audiences []directory.Audience) (d domain, err error) {
+	ids := id.NewSource(c.Rand)
+	d.directory, err = directory.New(directory.Config{
+		Store: db, Audit: log, IDs: ids, Rand: c.Rand, Now: c.Now, Audiences: audiences, Hasher: sealer,
+	})
+	if err != nil {
+		return d, err
+	}
+	if d.relations, err = relation.New(relation.Config{Store: db, Audit: log, Directory: d.directory, IDs: ids, Now: c.Now}); err != nil {
+		return d, err
+	}
+	if d.resources, err = resource.New(resource.Config{Store: db, Audit: log, Now: c.Now}); err != nil {
+		return d, err
+	}
+	d.rbac, err = rbac.New(rbac.Config{Store: db, Audit: log, Directory: &principals{d.directory, d.relations}, Now: c.Now})
+	return d, err
+}
