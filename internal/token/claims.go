@@ -34,6 +34,8 @@ type Claims struct {
 	Name           string
 	MIRID          string // xms_mirid
 	AzRID          string // xms_az_rid
+	// Federated says that the token was obtained by a federated assertion (xms_ficinfo).
+	Federated bool
 }
 
 // ManagedIdentity reports whether the token is one of a managed identity.
@@ -43,7 +45,7 @@ func (c *Claims) ManagedIdentity() bool { return c.MIRID != "" }
 type raw struct {
 	aud, iss, sub, tid, oid, ver, idtyp, uti string
 	appid, appidacr, azp, azpacr             string
-	nonce, scp, upn, name, mirid, azrid      string
+	nonce, scp, upn, name, mirid, azrid, fic string
 	roles, wids, groups                      []string
 	exp, nbf, iat                            int64 // 0: absent
 }
@@ -115,6 +117,8 @@ func (c *raw) text(name []byte) *string {
 		return &c.mirid
 	case "xms_az_rid":
 		return &c.azrid
+	case "xms_ficinfo":
+		return &c.fic
 	}
 	return nil
 }
@@ -126,7 +130,7 @@ func (c *raw) claims(kid string) (*Claims, error) {
 	out := &Claims{
 		Audience: c.aud, Issuer: c.iss, Subject: c.sub, Type: c.idtyp, UTI: c.uti, KeyID: kid,
 		IssuedAt: time.Unix(c.iat, 0).UTC(), NotBefore: time.Unix(c.nbf, 0).UTC(), Expires: time.Unix(c.exp, 0).UTC(),
-		Roles: c.roles, DirectoryRoles: c.wids, Groups: c.groups, UPN: c.upn, Name: c.name, MIRID: c.mirid, AzRID: c.azrid,
+		Roles: c.roles, DirectoryRoles: c.wids, Groups: c.groups, UPN: c.upn, Name: c.name, MIRID: c.mirid, AzRID: c.azrid, Federated: c.fic != "",
 	}
 	app := c.appid
 	switch c.ver {

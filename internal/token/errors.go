@@ -28,6 +28,8 @@ var (
 	ErrClaim = fault.New(fault.Unauthenticated, "a required claim is missing or wrong")
 	// ErrKind is a genuine token of one kind offered as another (S-33).
 	ErrKind = fault.New(fault.Unauthenticated, "a token of this kind is not accepted here")
+	// ErrDerived is a token that was itself obtained by a federated assertion, offered as one (DT 2.6).
+	ErrDerived = fault.New(fault.Unauthenticated, "a token obtained by federation is not accepted as an assertion")
 	// ErrSubject is an assertion whose issuer and subject are not the client it is offered for (S-36).
 	ErrSubject = fault.New(fault.Unauthenticated, "issuer and subject of the assertion are not the client")
 	// ErrCertificateExpired is an assertion signed with a registered certificate outside its time.

@@ -104,6 +104,7 @@ type wire struct {
 	NwPerimeter *[]string `json:"xms_az_nwperimid,omitempty"`
 	AzRID       string    `json:"xms_az_rid,omitempty"`
 	CC          []string  `json:"xms_cc,omitempty"`
+	FICInfo     string    `json:"xms_ficinfo,omitempty"`
 	IDRel       string    `json:"xms_idrel"`
 	MIRID       string    `json:"xms_mirid,omitempty"`
 	TCDT        int64     `json:"xms_tcdt,omitempty"`
@@ -136,6 +137,9 @@ func (i *Issuer) Issue(r Request) (Issued, error) {
 		return Issued{}, fmt.Errorf("draw a token id: %w", err)
 	}
 	now := i.now().UTC().Truncate(time.Second)
+	if now.Before(r.NotEarlier) {
+		now = r.NotEarlier
+	}
 	out := Issued{
 		Audience: r.Audience, UTI: base64.RawURLEncoding.EncodeToString(random[:]), KeyID: kid,
 		Issued: now, NotBefore: now.Add(-MaxSkew), Expires: now.Add(r.Lifetime.Truncate(time.Second)),
@@ -194,6 +198,12 @@ func (i *Issuer) payload(r *Request, out *Issued) *wire {
 	if r.ClientCapable {
 		p.CC = []string{"CP1"}
 	}
+	if r.Federated {
+		p.FICInfo = federatedMark
+		if r.MIRID != "" {
+			p.IDRel = "33 12"
+		}
+	}
 	if r.NetworkPerimeter {
 		p.NwPerimeter = &[]string{}
 	}
@@ -214,6 +224,9 @@ func (p *wire) person(u *User, v Version) {
 		p.Acr, p.Unique = "1", u.UPN
 	}
 }
+
+// federatedMark is xms_ficinfo: that it is there says all.
+const federatedMark = "CAEQABgAIAAoAQ"
 
 // jose returns the header: v1 tokens name the key twice (DT 3.1). A kid is base64url, so
 // it needs no escaping.

@@ -2,8 +2,9 @@
 // writes one.
 //
 // Issued are access tokens of both versions of the Entra format, signed RS256. Checked are
-// our own access tokens (Verifier), and the certificate assertions by which a client
-// authenticates itself (VerifyClientAssertion). All are read by one strict parser:
+// our own access tokens (Verifier), the certificate assertions by which a client
+// authenticates itself (VerifyClientAssertion), and those of outside issuers
+// (ParseAssertion). All are read by one strict parser:
 // compact JWS only, canonical base64url, JSON objects without repeated members, at most
 // 16 KiB (RFC 7515, RFC 8725, S-26 to S-30). Keys come from the caller and never from a
 // token's header; nothing here does I/O.
@@ -69,6 +70,10 @@ type Request struct {
 	ClientCapable    bool      // xms_cc: the client asked for CP1
 	DisplayName      string    // app_displayname
 	NetworkPerimeter bool      // xms_az_nwperimid: an empty list
+	Federated        bool      // xms_ficinfo: the client proved itself by a federated assertion
+	// NotEarlier is from when on tokens of the principal are accepted (UTC, whole seconds, at
+	// most one ahead of now); the token is dated no earlier.
+	NotEarlier time.Time
 
 	User *User // nil for an application's own token
 }

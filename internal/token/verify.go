@@ -90,14 +90,21 @@ func (v *Verifier) Recheck(c *Claims, audiences []string, tenant id.Tenant) erro
 }
 
 // VerifyExchange checks a managed identity's token offered as a federated assertion, the
-// one token of ours that is anything but an access token (S-33). No endpoint takes such
-// assertions yet: what it proves is that the token made for it is right, and refused elsewhere.
+// one token of ours that is anything but an access token (S-33). Errors: those of Verify;
+// ErrKind for a token of a person or of an application, ErrDerived for one that was obtained
+// by such an assertion.
 func (v *Verifier) VerifyExchange(text string, tenant id.Tenant) (*Claims, error) {
 	c, err := v.authentic(text)
 	if err != nil {
 		return nil, err
 	}
-	if c.Version != V2 || c.Type != TypeApp || !c.ManagedIdentity() {
+	if c.Version != V2 || c.Type != TypeApp {
+		return nil, ErrKind
+	}
+	if c.Federated {
+		return nil, ErrDerived
+	}
+	if !c.ManagedIdentity() {
 		return nil, ErrKind
 	}
 	if err := v.recheck(c, []string{ExchangeAudience}, tenant); err != nil {
