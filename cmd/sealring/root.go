@@ -33,6 +33,8 @@ func newRootCommand() *cobra.Command {
 		newKeysCommand(),
 		newRestCommand(),
 		newRunCommand(),
+		newSubscriptionCommand(),
+		newTenantCommand(),
 		newTokenCommand(),
 		newUpCommand(),
 		newVersionCommand(),
