@@ -41,6 +41,9 @@ type Claims struct {
 // ManagedIdentity reports whether the token is one of a managed identity.
 func (c *Claims) ManagedIdentity() bool { return c.MIRID != "" }
 
+// Issued is when the token was made: its start is dated back (Issued.NotBefore).
+func (c *Claims) Issued() time.Time { return c.NotBefore.Add(MaxSkew) }
+
 // raw are claims as they stand in the payload, typed but not yet believed.
 type raw struct {
 	aud, iss, sub, tid, oid, ver, idtyp, uti string
