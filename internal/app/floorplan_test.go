@@ -48,11 +48,12 @@ var floorPlan = map[string][]string{
 	"internal/surface/arm":         room,
 	"internal/surface/arm/armtest": append(slices.Clone(room), "internal/surface/arm", "internal/surface/arm/provider", "internal/store", "internal/seal"),
 	"internal/surface/arm/provider": slices.Concat(provider, []string{
-		"internal/surface/arm/provider/authorization", "internal/surface/arm/provider/compute", "internal/surface/arm/provider/insights", "internal/surface/arm/provider/keyvault",
+		"internal/surface/arm/provider/authorization", "internal/surface/arm/provider/compute", "internal/surface/arm/provider/hosts", "internal/surface/arm/provider/insights", "internal/surface/arm/provider/keyvault",
 		"internal/surface/arm/provider/resources", "internal/surface/arm/provider/web",
 	}),
 	"internal/surface/arm/provider/authorization": provider,
 	"internal/surface/arm/provider/compute":       provider,
+	"internal/surface/arm/provider/hosts":         provider,
 	"internal/surface/arm/provider/insights":      append(slices.Clone(room), "internal/surface/arm"),
 	"internal/surface/arm/provider/keyvault":      provider,
 	"internal/surface/arm/provider/resources":     provider,
@@ -81,6 +82,8 @@ var floorPlan = map[string][]string{
 	"internal/directory":             {"internal/audit", "internal/store", "internal/seal", "internal/federation/expression", "internal/federation/jwks"},
 	"internal/federation/expression": {},
 	"internal/federation/jwks":       {},
+	"internal/federation":            {"internal/token", "internal/outbound", "internal/federation/expression", "internal/federation/jwks"},
+	"internal/outbound":              {},
 	"internal/relation":              {"internal/audit", "internal/directory", "internal/store"},
 	"internal/resource":              {"internal/audit", "internal/store"},
 	"internal/vault":                 {"internal/audit", "internal/store", "internal/seal", "internal/resource"},
@@ -95,6 +98,7 @@ var floorPlan = map[string][]string{
 	"internal/fault":                 {},
 	"internal/secret":                {},
 
+	"internal/template":            {"internal/resource", "internal/template/value", "internal/template/expression"},
 	"internal/template/value":      {},
 	"internal/template/expression": {"internal/template/value"},
 
