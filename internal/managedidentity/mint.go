@@ -174,7 +174,11 @@ func (s *Service) refused(ctx context.Context, caller Caller, identity *Identity
 	e.Outcome, e.Reason = audit.Denied, reason
 	e.Details = map[string]string{"audience": req.Audience, "dialect": string(req.Dialect)}
 	if req.Selector.Kind != SelectNone {
-		e.Details["selector"] = string(req.Selector.Kind) + "=" + req.Selector.Value
+		value := req.Selector.Value
+		if _, ok := req.Selector.matcher(); !ok {
+			value = "(no id)" // it may be a secret that was put into the wrong variable
+		}
+		e.Details["selector"] = string(req.Selector.Kind) + "=" + value
 	}
 	if err := s.log.Write(ctx, e); err != nil {
 		return err
