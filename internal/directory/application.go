@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sealring/sealring/internal/directory/builtin"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/store"
 )
@@ -79,7 +80,7 @@ func (d *Directory) checkURIs(ctx context.Context, tx *store.Tx, a Application) 
 			return err
 		}
 		for _, u := range uris {
-			taken[canonicalAudience(u)] = true
+			taken[builtin.Canonical(u)] = true
 		}
 		return nil
 	}, "SELECT identifier_uris FROM directory_applications WHERE tenant_id = $1 AND deleted_at = 0", string(a.Tenant))
@@ -87,7 +88,7 @@ func (d *Directory) checkURIs(ctx context.Context, tx *store.Tx, a Application) 
 		return fmt.Errorf("read identifier URIs: %w", err)
 	}
 	for _, u := range a.IdentifierURIs {
-		c := canonicalAudience(u)
+		c := builtin.Canonical(u)
 		if _, builtin := d.names.find(c); builtin || taken[c] || c == "" {
 			return ErrInvalid.With("the identifier URI %q is empty or taken", u)
 		}
@@ -142,11 +143,11 @@ func (d *Directory) Application(ctx context.Context, tenant id.Tenant, app id.Ap
 	return Application{}, ErrApplicationNotFound.With("application %s does not exist", app)
 }
 
-// applicationColumns are what scanApplication reads.
-const applicationColumns = `app_id, id, tenant_id, display_name, identifier_uris, token_version, app_roles, scopes, group_claims, profile, created_at`
+// ApplicationColumns are what ScanApplication reads.
+const ApplicationColumns = `app_id, id, tenant_id, display_name, identifier_uris, token_version, app_roles, scopes, group_claims, profile, created_at`
 
-// scanApplication reads a row of applicationColumns.
-func scanApplication(r store.Row) (Application, error) {
+// ScanApplication reads a row of ApplicationColumns.
+func ScanApplication(r store.Row) (Application, error) {
 	var a Application
 	var uris, roles, scopes, profile string
 	var created int64
@@ -166,15 +167,15 @@ func scanApplication(r store.Row) (Application, error) {
 	return a, nil
 }
 
-// loadApplication reads an application in a transaction. Errors: ErrApplicationNotFound.
-func loadApplication(ctx context.Context, tx *store.Tx, tenant id.Tenant, app id.App) (Application, error) {
+// LoadApplication reads an application in a transaction. Errors: ErrApplicationNotFound.
+func LoadApplication(ctx context.Context, tx *store.Tx, tenant id.Tenant, app id.App) (Application, error) {
 	var a Application
 	found := false
 	err := tx.Query(ctx, func(r store.Row) (err error) {
 		found = true
-		a, err = scanApplication(r)
+		a, err = ScanApplication(r)
 		return err
-	}, "SELECT "+applicationColumns+" FROM directory_applications WHERE app_id = $1 AND tenant_id = $2 AND deleted_at = 0", string(app), string(tenant))
+	}, "SELECT "+ApplicationColumns+" FROM directory_applications WHERE app_id = $1 AND tenant_id = $2 AND deleted_at = 0", string(app), string(tenant))
 	if err != nil {
 		return Application{}, fmt.Errorf("read application %s: %w", app, err)
 	}

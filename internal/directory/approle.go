@@ -3,28 +3,11 @@ package directory
 import (
 	"context"
 	"fmt"
-	"slices"
 
+	"github.com/sealring/sealring/internal/directory/builtin"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/store"
 )
-
-// Whom an app role can be assigned to (Graph's allowedMemberTypes).
-const (
-	MemberUser        = "User"
-	MemberApplication = "Application"
-)
-
-// AppRole is a role that a resource defines for its callers; its Value is what the claim
-// `roles` carries. The tags are how the store and Graph spell it.
-type AppRole struct {
-	ID          string   `json:"id"` // GUID
-	Members     []string `json:"allowedMemberTypes"`
-	Description string   `json:"description"`
-	DisplayName string   `json:"displayName"`
-	Enabled     bool     `json:"isEnabled"`
-	Value       string   `json:"value"` // may be empty
-}
 
 // RolesOffered finds, in a transaction, the service principal of a resource by its object id:
 // its name and the app roles it offers. Errors: ErrServicePrincipalNotFound.
@@ -38,10 +21,10 @@ func (d *Directory) RolesOffered(ctx context.Context, tx *store.Tx, tenant id.Te
 	if !found {
 		return "", nil, ErrServicePrincipalNotFound.With("service principal %s does not exist", resource)
 	}
-	if builtin := builtinRoles(app); builtin != nil {
-		return name, builtin, nil
+	if known := builtin.Roles(app); known != nil {
+		return name, known, nil
 	}
-	a, err := loadApplication(ctx, tx, tenant, app)
+	a, err := LoadApplication(ctx, tx, tenant, app)
 	if isNoApplication(err) {
 		return name, nil, nil
 	}
@@ -60,19 +43,11 @@ func (d *Directory) AppRolesOf(ctx context.Context, tenant id.Tenant, resource i
 	if !ok {
 		return "", nil, ErrServicePrincipalNotFound.With("no service principal has the client id %s", resource)
 	}
-	if builtin := builtinRoles(resource); builtin != nil {
-		return sp.ID, builtin, nil
+	if known := builtin.Roles(resource); known != nil {
+		return sp.ID, known, nil
 	}
 	if a, ok := s.applications[resource]; ok && a.Tenant == tenant {
 		return sp.ID, a.AppRoles, nil
 	}
 	return sp.ID, nil, nil
-}
-
-// builtinRoles are the app roles of a built-in resource; nil if it has none.
-func builtinRoles(app id.App) []AppRole {
-	if app != GraphApp {
-		return nil
-	}
-	return slices.Clone(graphRoles)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/sealring/sealring/internal/directory/builtin"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/store"
 )
@@ -32,14 +33,14 @@ type Resource struct {
 // "/.default" must have been removed. Errors: ErrAudienceUnknown.
 func (d *Directory) ResolveAudience(ctx context.Context, tenant id.Tenant, requested string) (Resource, error) {
 	if b, ok := d.names[requested]; ok { // canonical already, as nearly always
-		return resolved(b.appID, b.name, b.version, requested), nil
+		return resolved(b.App, b.Name, b.Version, requested), nil
 	}
-	name := canonicalAudience(requested)
+	name := builtin.Canonical(requested)
 	if name == "" {
 		return Resource{}, ErrAudienceUnknown.With("the resource is empty")
 	}
 	if b, ok := d.names.find(name); ok {
-		return resolved(b.appID, b.name, b.version, requested), nil
+		return resolved(b.App, b.Name, b.Version, requested), nil
 	}
 	s, err := d.cache.read(ctx)
 	if err != nil {
@@ -84,47 +85,31 @@ func clipped(s string) string {
 	return s
 }
 
-// canonicalAudience folds what does not matter in a resource name: the letter case of
-// scheme and host (of the whole text where there is no scheme), and one trailing slash.
-func canonicalAudience(s string) string {
-	s = strings.TrimSuffix(s, "/")
-	scheme, rest, found := strings.Cut(s, "://")
-	if !found {
-		return strings.ToLower(s)
-	}
-	host, path, hasPath := strings.Cut(rest, "/")
-	out := strings.ToLower(scheme) + "://" + strings.ToLower(host)
-	if hasPath {
-		out += "/" + path
-	}
-	return out
-}
-
 // audienceTable finds built-in resources by canonical name. It does not change after New.
-type audienceTable map[string]*builtin
+type audienceTable map[string]*builtin.Resource
 
 // newAudienceTable indexes the built-in table and our own names.
 func newAudienceTable(extra []Audience) (audienceTable, error) {
 	t := audienceTable{}
-	for i := range builtins {
-		b := &builtins[i]
-		t[string(b.appID)] = b
-		for _, u := range b.uris {
-			t[canonicalAudience(u)] = b
+	for i := range builtin.Resources {
+		b := &builtin.Resources[i]
+		t[string(b.App)] = b
+		for _, u := range b.URIs {
+			t[builtin.Canonical(u)] = b
 		}
 	}
 	for _, a := range extra {
 		b, ok := t[string(a.AppID)]
-		if !ok || canonicalAudience(a.Name) == "" {
+		if !ok || builtin.Canonical(a.Name) == "" {
 			return nil, ErrInvalid.With("the audience %q does not belong to a built-in resource", a.Name)
 		}
-		t[canonicalAudience(a.Name)] = b
+		t[builtin.Canonical(a.Name)] = b
 	}
 	return t, nil
 }
 
 // find looks up a canonical name. Every storage account's own host is storage (DT-3.8).
-func (t audienceTable) find(name string) (*builtin, bool) {
+func (t audienceTable) find(name string) (*builtin.Resource, bool) {
 	if b, ok := t[name]; ok {
 		return b, true
 	}
@@ -142,12 +127,12 @@ func (t audienceTable) find(name string) (*builtin, bool) {
 
 // createBuiltins gives a tenant the service principals of the built-in resources.
 func (d *Directory) createBuiltins(ctx context.Context, tx *store.Tx, tenant id.Tenant) error {
-	for _, b := range builtins {
-		names := append([]string{string(b.appID)}, b.uris...)
+	for _, b := range builtin.Resources {
+		names := append([]string{string(b.App)}, b.URIs...)
 		for i := range names {
 			names[i] = strings.TrimSuffix(names[i], "/")
 		}
-		sp := ServicePrincipal{Tenant: tenant, App: b.appID, Kind: KindApplication, DisplayName: b.name, Names: names}
+		sp := ServicePrincipal{Tenant: tenant, App: b.App, Kind: KindApplication, DisplayName: b.Name, Names: names}
 		if _, err := d.insertServicePrincipal(ctx, tx, sp); err != nil {
 			return err
 		}

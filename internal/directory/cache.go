@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sealring/sealring/internal/directory/builtin"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/store"
 )
@@ -56,6 +57,8 @@ type state struct {
 	tenants      map[id.Tenant]Tenant
 	domains      map[string]id.Tenant
 	applications map[id.App]*storedApplication
+	registered   map[id.Object]*storedApplication
+	registry     map[id.Tenant][]*storedApplication // by object id
 	uris         map[uriIn]id.App
 	principals   map[id.Object]*ServicePrincipal
 	byApp        map[appIn]*ServicePrincipal
@@ -93,7 +96,7 @@ func newCache(db *store.DB) *cache {
 		tenants: map[id.Tenant]Tenant{}, domains: map[string]id.Tenant{}, applications: map[id.App]*storedApplication{}, uris: map[uriIn]id.App{},
 		principals: map[id.Object]*ServicePrincipal{}, byApp: map[appIn]*ServicePrincipal{}, ordered: map[id.Tenant][]*ServicePrincipal{},
 		users: map[id.Object]*User{}, upns: map[nameIn]*User{}, people: map[id.Tenant][]*User{},
-		federated: map[id.App][]FederatedCredential{}, floors: map[id.Object]time.Time{}, singleUse: map[id.App]bool{},
+		federated: map[id.App][]FederatedCredential{}, floors: map[id.Object]time.Time{}, registered: map[id.Object]*storedApplication{}, registry: map[id.Tenant][]*storedApplication{}, singleUse: map[id.App]bool{},
 	}}
 }
 
@@ -170,9 +173,11 @@ func (s *state) remove(key string) {
 	case "a":
 		if a, ok := s.applications[id.App(name)]; ok {
 			for _, u := range a.IdentifierURIs {
-				delete(s.uris, uriIn{a.Tenant, canonicalAudience(u)})
+				delete(s.uris, uriIn{a.Tenant, builtin.Canonical(u)})
 			}
 			delete(s.applications, a.App)
+			delete(s.registered, a.ID)
+			s.registry[a.Tenant] = slices.DeleteFunc(slices.Clone(s.registry[a.Tenant]), func(o *storedApplication) bool { return o == a })
 		}
 	case "c":
 		delete(s.federated, id.App(name))
@@ -201,11 +206,18 @@ func (s *state) add(rows loadedRows) {
 			s.domains[d] = t.ID
 		}
 	}
+	apps := map[id.Tenant][]*storedApplication{}
 	for _, a := range rows.applications {
-		s.applications[a.App] = a
+		s.applications[a.App], s.registered[a.ID] = a, a
+		apps[a.Tenant] = append(apps[a.Tenant], a)
 		for _, u := range a.IdentifierURIs {
-			s.uris[uriIn{a.Tenant, canonicalAudience(u)}] = a.App
+			s.uris[uriIn{a.Tenant, builtin.Canonical(u)}] = a.App
 		}
+	}
+	for tenant, more := range apps {
+		list := append(slices.Clone(s.registry[tenant]), more...)
+		slices.SortFunc(list, func(a, b *storedApplication) int { return compareObjects(a.ID, b.ID) })
+		s.registry[tenant] = list
 	}
 	fresh := map[id.Tenant][]*ServicePrincipal{}
 	for _, sp := range rows.principals {
@@ -302,19 +314,10 @@ func (l *loadedRows) readTenants(ctx context.Context, tx *store.Tx, only string)
 func (l *loadedRows) readPrincipals(ctx context.Context, tx *store.Tx, only string) error {
 	condition, args := onlyRow("id", only)
 	return tx.Query(ctx, tx.Sound(ctx, "service principal", func(r store.Row) error {
-		sp := &ServicePrincipal{}
-		var alternative, names string
-		var created int64
-		if err := r.Scan(&sp.ID, &sp.Tenant, &sp.App, &sp.Kind, &sp.DisplayName, &alternative, &names, &sp.Enabled, &created); err != nil {
-			return fmt.Errorf("scan service principal: %w", err)
+		sp, err := ScanServicePrincipal(r)
+		if err == nil { // a damaged row is as a damaged tenant
+			l.principals = append(l.principals, &sp)
 		}
-		if json.Unmarshal([]byte(alternative), &sp.AlternativeNames) != nil || json.Unmarshal([]byte(names), &sp.Names) != nil ||
-			sp.Kind != KindApplication && sp.Kind != KindManagedIdentity {
-			return nil // as a damaged tenant
-		}
-		sp.Created = instant(created)
-		l.principals = append(l.principals, sp)
-		return nil
-	}), `SELECT id, tenant_id, app_id, kind, display_name, alternative_names, names, enabled, created_at
-		FROM directory_service_principals WHERE deleted_at = 0`+condition, args...)
+		return err
+	}), "SELECT "+ServicePrincipalColumns+" FROM directory_service_principals WHERE deleted_at = 0"+condition, args...)
 }

@@ -65,7 +65,7 @@ const Unlimited = 100 * 365 * 24 * time.Hour
 // AddSecret makes a client secret of 256 random bits and returns it once.
 // Errors: ErrApplicationNotFound, ErrInvalid.
 func (d *Directory) AddSecret(ctx context.Context, tx *store.Tx, tenant id.Tenant, app id.App, n NewSecret) (Secret, secret.Text, error) {
-	if _, err := loadApplication(ctx, tx, tenant, app); err != nil {
+	if _, err := LoadApplication(ctx, tx, tenant, app); err != nil {
 		return Secret{}, secret.Text{}, err
 	}
 	lifetime := n.Lifetime
@@ -108,7 +108,7 @@ func (d *Directory) drawSecret() (secret.Text, error) {
 // AddCertificate registers a certificate for client assertions; it is valid as long as the
 // certificate itself says. Errors: ErrApplicationNotFound, ErrInvalid.
 func (d *Directory) AddCertificate(ctx context.Context, tx *store.Tx, tenant id.Tenant, app id.App, displayName string, der []byte) (Certificate, error) {
-	if _, err := loadApplication(ctx, tx, tenant, app); err != nil {
+	if _, err := LoadApplication(ctx, tx, tenant, app); err != nil {
 		return Certificate{}, err
 	}
 	cert, err := x509.ParseCertificate(der)
@@ -127,7 +127,7 @@ func (d *Directory) AddCertificate(ctx context.Context, tx *store.Tx, tenant id.
 
 // RemoveCredential deletes a secret or certificate. Errors: ErrApplicationNotFound, ErrCredentialNotFound.
 func (d *Directory) RemoveCredential(ctx context.Context, tx *store.Tx, tenant id.Tenant, app id.App, keyID string) error {
-	if _, err := loadApplication(ctx, tx, tenant, app); err != nil {
+	if _, err := LoadApplication(ctx, tx, tenant, app); err != nil {
 		return err
 	}
 	var removed int64

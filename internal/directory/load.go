@@ -14,7 +14,7 @@ func (l *loadedRows) readApplications(ctx context.Context, tx *store.Tx, only st
 	condition, args := onlyRow("app_id", only)
 	byApp := map[id.App]*storedApplication{}
 	err := tx.Query(ctx, tx.Sound(ctx, "application", func(r store.Row) error {
-		a, err := scanApplication(r)
+		a, err := ScanApplication(r)
 		if err != nil {
 			return err // a damaged row is an object that does not exist (S-67)
 		}
@@ -22,7 +22,7 @@ func (l *loadedRows) readApplications(ctx context.Context, tx *store.Tx, only st
 		byApp[a.App] = stored
 		l.applications = append(l.applications, stored)
 		return nil
-	}), "SELECT "+applicationColumns+" FROM directory_applications WHERE deleted_at = 0"+condition, args...)
+	}), "SELECT "+ApplicationColumns+" FROM directory_applications WHERE deleted_at = 0"+condition, args...)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,38 @@ type ServicePrincipal struct {
 	// Names are servicePrincipalNames: the app id first, then URIs it is known by as a resource.
 	Names   []string
 	Enabled bool
+	// RoleRequired lets only principals with an app role assignment get tokens for it (DT-33).
+	RoleRequired bool
+	// Profile is a JSON object of further properties, kept for Graph and not looked at here.
+	Profile json.RawMessage
 	Created time.Time // UTC, whole seconds
+}
+
+// ServicePrincipalColumns are what ScanServicePrincipal reads.
+const ServicePrincipalColumns = "id, tenant_id, app_id, kind, display_name, alternative_names, names, enabled, role_required, profile, created_at"
+
+// ScanServicePrincipal reads a row of ServicePrincipalColumns.
+func ScanServicePrincipal(r store.Row) (ServicePrincipal, error) {
+	var sp ServicePrincipal
+	var alternative, names, profile string
+	var created int64
+	err := r.Scan(&sp.ID, &sp.Tenant, &sp.App, &sp.Kind, &sp.DisplayName, &alternative, &names, &sp.Enabled, &sp.RoleRequired, &profile, &created)
+	if err != nil {
+		return ServicePrincipal{}, fmt.Errorf("scan service principal: %w", err)
+	}
+	for _, part := range []struct {
+		text string
+		out  any
+	}{{alternative, &sp.AlternativeNames}, {names, &sp.Names}, {profile, &sp.Profile}} {
+		if err := json.Unmarshal([]byte(part.text), part.out); err != nil {
+			return ServicePrincipal{}, fmt.Errorf("decode service principal %s: %w", sp.ID, err)
+		}
+	}
+	if sp.Kind != KindApplication && sp.Kind != KindManagedIdentity {
+		return ServicePrincipal{}, fmt.Errorf("service principal %s is of kind %q", sp.ID, sp.Kind)
+	}
+	sp.Created = instant(created)
+	return sp, nil
 }
 
 // NewServicePrincipal says what to create.
@@ -58,7 +89,7 @@ func (d *Directory) CreateServicePrincipal(ctx context.Context, tx *store.Tx, n 
 		sp.App = d.ids.App()
 		sp.Names = []string{string(sp.App)}
 	case n.Kind == KindApplication && n.App != "":
-		app, err := loadApplication(ctx, tx, n.Tenant, n.App)
+		app, err := LoadApplication(ctx, tx, n.Tenant, n.App)
 		if err != nil {
 			return ServicePrincipal{}, err
 		}

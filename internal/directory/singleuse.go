@@ -19,7 +19,7 @@ var ErrAssertionUsed = fault.New(fault.Unauthenticated, "the client assertion wa
 // a certificate or federated, works once. It is off for new applications, since some clients
 // send one several times (S-36). Errors: ErrApplicationNotFound.
 func (d *Directory) RequireSingleUseAssertions(ctx context.Context, tx *store.Tx, tenant id.Tenant, app id.App, on bool) error {
-	if _, err := loadApplication(ctx, tx, tenant, app); err != nil {
+	if _, err := LoadApplication(ctx, tx, tenant, app); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "DELETE FROM directory_single_use WHERE app_id = $1", string(app)); err != nil {

@@ -1,4 +1,40 @@
-package directory
+package builtin
+
+import (
+	"slices"
+
+	"github.com/sealring/sealring/internal/id"
+)
+
+// Whom an app role can be assigned to (Graph's allowedMemberTypes).
+const (
+	MemberUser        = "User"
+	MemberApplication = "Application"
+)
+
+// AppRole is a role that a resource defines for its callers; its Value is what the claim
+// `roles` carries. The tags are how the store and Graph spell it.
+type AppRole struct {
+	ID          string   `json:"id"` // GUID
+	Members     []string `json:"allowedMemberTypes"`
+	Description string   `json:"description"`
+	DisplayName string   `json:"displayName"`
+	Enabled     bool     `json:"isEnabled"`
+	Value       string   `json:"value"` // may be empty
+}
+
+// PermissionScope is a delegated permission that a resource defines (Graph's
+// api.oauth2PermissionScopes). The tags are how the store and Graph spell it.
+type PermissionScope struct {
+	ID               string `json:"id"` // GUID
+	AdminDescription string `json:"adminConsentDescription"`
+	AdminName        string `json:"adminConsentDisplayName"`
+	Enabled          bool   `json:"isEnabled"`
+	Type             string `json:"type"` // User or Admin
+	UserDescription  string `json:"userConsentDescription"`
+	UserName         string `json:"userConsentDisplayName"`
+	Value            string `json:"value"`
+}
 
 // graphRoles are the application permissions of Microsoft Graph that this installation knows
 // (DT-7.1, DT-7.8). The ids are the public ones: scripts and Terraform have them built in.
@@ -28,15 +64,10 @@ func graphRole(id, value, name string) AppRole {
 	return AppRole{ID: id, Members: []string{MemberApplication}, Description: name + ", without a signed-in user.", DisplayName: name, Enabled: true, Value: value}
 }
 
-// PermissionScope is a delegated permission that a resource defines (Graph's
-// api.oauth2PermissionScopes). The tags are how the store and Graph spell it.
-type PermissionScope struct {
-	ID               string `json:"id"` // GUID
-	AdminDescription string `json:"adminConsentDescription"`
-	AdminName        string `json:"adminConsentDisplayName"`
-	Enabled          bool   `json:"isEnabled"`
-	Type             string `json:"type"` // User or Admin
-	UserDescription  string `json:"userConsentDescription"`
-	UserName         string `json:"userConsentDisplayName"`
-	Value            string `json:"value"`
+// Roles are the app roles of a resource of the table; nil if it has none.
+func Roles(app id.App) []AppRole {
+	if app != GraphApp {
+		return nil
+	}
+	return slices.Clone(graphRoles)
 }
