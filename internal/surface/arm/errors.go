@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -93,6 +94,10 @@ var wireErrors = []struct {
 	{rbac.ErrRoleNotAssignable, http.StatusBadRequest, "RoleDefinitionNotAssignable"},
 	{rbac.ErrLastOwner, http.StatusConflict, "RoleAssignmentDeleteNotPermitted"},
 	{rbac.ErrCondition, http.StatusBadRequest, "InvalidConditionExpression"},
+	{rbac.ErrDenyNotFound, http.StatusNotFound, "DenyAssignmentNotFound"},
+	{rbac.ErrDenyInvalid, http.StatusBadRequest, "InvalidDenyAssignment"},
+	{rbac.ErrDenyProtected, http.StatusForbidden, "DenyAssignmentIsSystemProtected"},
+	{rbac.ErrDenyLocksOut, http.StatusBadRequest, "InvalidDenyAssignment"},
 	{rbac.ErrDefinitionName, http.StatusBadRequest, "InvalidRoleDefinitionId"},
 	{rbac.ErrDefinitionNotFound, http.StatusNotFound, "RoleDefinitionDoesNotExist"},
 	{rbac.ErrDefinitionBuiltIn, http.StatusForbidden, "RoleDefinitionIsBuiltIn"},
@@ -144,8 +149,9 @@ func wireOf(err error) (int, string) {
 // errorBody is the envelope of CP §2.5.
 type errorBody struct {
 	Error struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
+		Code    string   `json:"code"`
+		Message string   `json:"message"`
+		Details []Detail `json:"details,omitempty"`
 	} `json:"error"`
 }
 
@@ -154,7 +160,7 @@ func (m *Room) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	status, code := wireOf(err)
 	message := fault.Message(err)
 	if message == "" {
-		message = "The server could not complete the request. Quote the correlation id " + httpd.CorrelationID(r.Context()) + " to the operator."
+		message = unsaid(r.Context())
 	}
 	h := w.Header()
 	h.Set("x-ms-error-code", code)
@@ -170,7 +176,47 @@ func (m *Room) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	var body errorBody
 	body.Error.Code, body.Error.Message = code, message
+	if d, ok := errors.AsType[*Detailed](err); ok {
+		body.Error.Details = d.Details
+	}
 	_ = httpd.WriteJSON(w, status, body) // the client is gone; the access event has the status
+}
+
+// Detailed is a failure that others caused; the answer lists them.
+type Detailed struct {
+	Err     error
+	Details []Detail
+}
+
+// Detail is one of them, as answers write it.
+type Detail struct {
+	Code    string   `json:"code"`
+	Message string   `json:"message"`
+	Target  string   `json:"target,omitempty"`
+	Details []Detail `json:"details,omitempty"`
+}
+
+// Error implements error.
+func (d *Detailed) Error() string { return d.Err.Error() }
+
+// Unwrap finds the failure itself.
+func (d *Detailed) Unwrap() error { return d.Err }
+
+// Told returns what a failure looks like to a client: status, code and message.
+func Told(ctx context.Context, err error) (status int, told Detail) {
+	status, told.Code = wireOf(err)
+	if told.Message = fault.Message(err); told.Message == "" {
+		told.Message = unsaid(ctx)
+	}
+	if d, ok := errors.AsType[*Detailed](err); ok {
+		told.Details = d.Details
+	}
+	return status, told
+}
+
+// unsaid is what a client hears of a failure whose cause stays inside.
+func unsaid(ctx context.Context) string {
+	return "The server could not complete the request. Quote the correlation id " + httpd.CorrelationID(ctx) + " to the operator."
 }
 
 // explained puts into the sentence of a failure what only the request knows: the resource

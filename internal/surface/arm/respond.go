@@ -18,7 +18,14 @@ type Response struct {
 	ETag string
 	// XML is sent instead of Body where a client wants it (publishing profiles).
 	XML string
+	// Operation and Location are the addresses where a client asks how long work goes on
+	// (CP §2.6): that of its state, and that of its result. "" where nothing goes on.
+	Operation, Location string
 }
+
+// pollSeconds is how long a client waits between two looks at work that goes on. Go's
+// pollers take nothing below a second.
+const pollSeconds = "1"
 
 // OK answers 200 with body.
 func OK(body any) (Response, error) { return Response{Status: http.StatusOK, Body: body}, nil }
@@ -59,6 +66,15 @@ func (resp Response) write(w http.ResponseWriter, r *http.Request) error {
 			w.WriteHeader(http.StatusNotModified)
 			return nil
 		}
+	}
+	if resp.Operation != "" {
+		w.Header().Set("Azure-AsyncOperation", resp.Operation)
+	}
+	if resp.Location != "" {
+		w.Header().Set("Location", resp.Location)
+	}
+	if resp.Operation+resp.Location != "" {
+		w.Header().Set("Retry-After", pollSeconds)
 	}
 	switch {
 	case resp.XML != "":
