@@ -1,6 +1,7 @@
 package rbac
 
 import (
+	"strings"
 	"time"
 
 	"github.com/sealring/sealring/internal/id"
@@ -28,11 +29,15 @@ func ParseAssignmentID(s string) (AssignmentID, error) {
 // is a ServicePrincipal.
 type PrincipalType string
 
-// The principal types this directory knows.
+// The principal types. The directory holds the first three; the others are known so that
+// requests that name them get the answer for principals of another type.
 const (
 	User             PrincipalType = "User"
 	Group            PrincipalType = "Group"
 	ServicePrincipal PrincipalType = "ServicePrincipal"
+	ForeignGroup     PrincipalType = "ForeignGroup"
+	Device           PrincipalType = "Device"
+	UnknownType      PrincipalType = "Unknown"
 )
 
 // Assignment gives a principal a role at a scope and everything below it.
@@ -43,10 +48,16 @@ type Assignment struct {
 	Principal     id.Object
 	PrincipalType PrincipalType
 	Description   string
-	Created       time.Time // UTC, whole seconds
-	Updated       time.Time // UTC, whole seconds
-	CreatedBy     id.Object // empty: the installation itself
-	UpdatedBy     id.Object // empty: the installation itself
+	// Condition must hold for the assignment to grant anything; "" holds always.
+	Condition        string
+	ConditionVersion string // "2.0" with a Condition; "1.0" in old data
+	// DelegatedID is the identity on whose behalf an assignment across tenants was made. It
+	// is kept for who asks and means nothing here.
+	DelegatedID string
+	Created     time.Time // UTC, whole seconds
+	Updated     time.Time // UTC, whole seconds
+	CreatedBy   id.Object // empty: the installation itself
+	UpdatedBy   id.Object // empty: the installation itself
 }
 
 // ID returns the assignment's own resource id.
@@ -72,8 +83,11 @@ type NewAssignment struct {
 	// PrincipalType is checked against the directory; empty: taken from it.
 	PrincipalType PrincipalType
 	Description   string
-	// Condition must be empty in this release (ErrCondition).
-	Condition string
+	// Condition and its version go together; the version must be "2.0" then (ErrCondition).
+	Condition, ConditionVersion string
+	DelegatedID                 string
+
+	above []resource.ID // management groups above the scope
 }
 
 // AssignmentQuery selects assignments. The zero query with a Scope selects those at,
@@ -86,10 +100,21 @@ type AssignmentQuery struct {
 	Principal id.Object
 	// AssignedTo keeps what it holds directly and through groups: `assignedTo('…')`.
 	AssignedTo id.Object
+	// Role keeps what gives that role: `roleDefinitionId eq '…'`.
+	Role RoleID
+}
+
+// byReach orders assignments as decisions prefer them: the longest scope first, then the
+// lowest name.
+func byReach(a, b *Assignment) int {
+	if n := len(b.Scope.Key()) - len(a.Scope.Key()); n != 0 {
+		return n
+	}
+	return strings.Compare(string(a.Name), string(b.Name))
 }
 
 // DenyAssignment forbids its permissions to principals at a scope, whatever is assigned
-// to them (CP §5.9).
+// to them (CP §5.9). A condition on a block that nobody can evaluate does not lift it.
 type DenyAssignment struct {
 	Name        AssignmentID
 	Scope       resource.ID
@@ -102,6 +127,15 @@ type DenyAssignment struct {
 	Principals []id.Object
 	// Exclude are whom it does not concern, directly or through a group.
 	Exclude []id.Object
+	// Protected: only the installation itself may change or delete it (isSystemProtected).
+	Protected            bool
+	Created, Updated     time.Time // UTC, whole seconds
+	CreatedBy, UpdatedBy id.Object // empty: the installation itself
+}
+
+// ID returns the deny assignment's own resource id.
+func (d *DenyAssignment) ID() string {
+	return extensionID(d.Scope, "denyAssignments", string(d.Name))
 }
 
 // Everyone is the principal of a deny assignment that concerns all principals.

@@ -7,60 +7,49 @@ import (
 	"time"
 
 	"github.com/sealring/sealring/internal/audit"
+	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/rbac/condition"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
 )
 
-// ListAssignments returns what q selects, by length of scope, then name. Assignments of
-// deleted principals are among them (L-9).
-func (s *Service) ListAssignments(ctx context.Context, q AssignmentQuery) ([]*Assignment, error) {
-	p, err := s.policy(ctx)
-	if err != nil {
-		return nil, err
-	}
-	holders := []id.Object{q.AssignedTo}
-	if q.AssignedTo != "" {
-		groups, _, err := s.directory.Groups(ctx, q.AssignedTo)
-		if err != nil {
-			return nil, err
-		}
-		holders = append(holders, groups...)
-	}
-	var list []*Assignment
-	for _, a := range p.assignments {
-		if !a.Scope.Contains(q.Scope) && (q.AtScope || !q.Scope.Contains(a.Scope)) {
-			continue
-		}
-		if q.Principal != "" && a.Principal != q.Principal || q.AssignedTo != "" && !slices.Contains(holders, a.Principal) {
-			continue
-		}
-		list = append(list, a)
-	}
-	return list, nil
-}
-
 // GetAssignment returns the assignment of that name at that scope. Errors: ErrAssignmentNotFound.
 func (s *Service) GetAssignment(ctx context.Context, scope resource.ID, name AssignmentID) (*Assignment, error) {
-	p, err := s.policy(ctx)
+	a, err := s.AssignmentByName(ctx, name)
+	if err == nil && !a.Scope.Equal(scope) {
+		return nil, ErrAssignmentNotFound.With("The role assignment '%s' is not found.", name)
+	}
+	return a, err
+}
+
+// AssignmentByName returns an assignment, wherever it is. Errors: ErrAssignmentNotFound.
+func (s *Service) AssignmentByName(ctx context.Context, name AssignmentID) (*Assignment, error) {
+	var found []*Assignment
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		found, err = readAssignments(ctx, tx, "WHERE name = $1", []any{string(name)})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	a := p.byName[name]
-	if a == nil || !a.Scope.Equal(scope) {
+	if len(found) == 0 {
 		return nil, ErrAssignmentNotFound.With("The role assignment '%s' is not found.", name)
 	}
-	return a, nil
+	return found[0], nil
 }
 
-// PutAssignment creates an assignment, or changes the description of the one of that
-// name; created is false for the latter. It does not ask whether the actor may: rooms
+// PutAssignment creates an assignment, or changes description and condition of the one of
+// that name; created is false for the latter. It does not ask whether the actor may: rooms
 // demand Microsoft.Authorization/roleAssignments/write at the scope first (S-46).
 // Errors: ErrAssignmentExists, ErrAssignmentImmutable, ErrAssignmentLimit,
 // ErrAssignmentScope, ErrPrincipalNotFound, ErrPrincipalType, ErrRoleNotFound,
 // ErrRoleNotAssignable, ErrCondition.
 func (s *Service) PutAssignment(ctx context.Context, n NewAssignment) (a *Assignment, created bool, err error) {
 	if n.PrincipalType, err = s.checkPrincipal(ctx, n.Principal, n.PrincipalType); err != nil {
+		return nil, false, err
+	}
+	if n.above, err = s.place(ctx, n.Scope); err != nil {
 		return nil, false, err
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
@@ -105,25 +94,25 @@ func (s *Service) putAssignment(ctx context.Context, tx *store.Tx, n NewAssignme
 			return nil, false, ErrAssignmentExists.With("The role assignment already exists. The ID of the conflicting role assignment is %s.", old.Name)
 		case !old.Scope.Equal(n.Scope) || old.Principal != n.Principal || old.Role != n.Role:
 			return nil, false, ErrAssignmentImmutable
-		case old.Description == n.Description:
+		case old.Description == n.Description && old.Condition == n.Condition && old.ConditionVersion == n.ConditionVersion:
 			return old, false, nil
 		}
 	}
 	if len(same) == 1 {
 		a := same[0]
-		a.Description, a.Updated, a.UpdatedBy = n.Description, now, actor
-		_, err := tx.Exec(ctx, "UPDATE role_assignment SET description = $1, updated_at = $2, updated_by = $3 WHERE name = $4",
-			a.Description, now.Unix(), string(actor), string(a.Name))
+		a.Description, a.Condition, a.ConditionVersion, a.Updated, a.UpdatedBy = n.Description, n.Condition, n.ConditionVersion, now, actor
+		_, err := tx.Exec(ctx, `UPDATE role_assignment SET description = $1, condition = $2, condition_version = $3, updated_at = $4,
+			updated_by = $5 WHERE name = $6`, a.Description, a.Condition, a.ConditionVersion, now.Unix(), string(actor), string(a.Name))
 		if err != nil {
 			return nil, false, fmt.Errorf("change role assignment %s: %w", a.Name, err)
 		}
 		return a, false, s.assignmentChanged(ctx, tx, a, "write")
 	}
-	if err := s.checkLimit(ctx, tx, n.Scope.Subscription()); err != nil {
+	if err := s.checkLimit(ctx, tx, n.Scope); err != nil {
 		return nil, false, err
 	}
 	a := &Assignment{Name: n.Name, Scope: n.Scope, Role: n.Role, Principal: n.Principal, PrincipalType: n.PrincipalType,
-		Description: n.Description, Created: now, Updated: now, CreatedBy: actor, UpdatedBy: actor}
+		Description: n.Description, Condition: n.Condition, ConditionVersion: n.ConditionVersion, DelegatedID: n.DelegatedID, Created: now, Updated: now, CreatedBy: actor, UpdatedBy: actor}
 	if err := insertAssignment(ctx, tx, a); err != nil {
 		return nil, false, err
 	}
@@ -132,11 +121,14 @@ func (s *Service) putAssignment(ctx context.Context, tx *store.Tx, n NewAssignme
 
 // checkNew applies the rules that do not depend on other assignments.
 func (s *Service) checkNew(ctx context.Context, tx *store.Tx, n NewAssignment) error {
-	if n.Condition != "" {
-		return ErrCondition
+	if err := checkCondition(n.Condition, n.ConditionVersion); err != nil {
+		return err
 	}
-	if !n.Scope.IsRoot() && n.Scope.Subscription() == "" {
+	if !n.Scope.IsRoot() && n.Scope.Subscription() == "" && !isManagementGroup(n.Scope) {
 		return ErrAssignmentScope.With("Roles cannot be assigned at the scope '%s'.", n.Scope)
+	}
+	if len(n.Description) > 1024 {
+		return ErrAssignmentScope.With("The description of a role assignment has at most 1024 characters.")
 	}
 	if guid, err := ParseAssignmentID(string(n.Name)); err != nil || guid != n.Name {
 		return ErrAssignmentName
@@ -151,28 +143,70 @@ func (s *Service) checkNew(ctx context.Context, tx *store.Tx, n NewAssignment) e
 	if role == nil {
 		return ErrRoleNotFound.With("The specified role definition with ID '%s' does not exist.", n.Role)
 	}
-	if !assignableAt(role, n.Scope) {
+	if !assignableAt(role, n.Scope, n.above) {
 		return ErrRoleNotAssignable.With("The role '%s' is not assignable at the scope '%s'.", role.Name, n.Scope)
 	}
 	return nil
 }
 
-// assignableAt reports whether a role may be assigned at scope.
-func assignableAt(d *Definition, scope resource.ID) bool {
-	return slices.ContainsFunc(d.AssignableScopes, func(s resource.ID) bool { return s.Contains(scope) })
+// checkCondition checks the syntax of a condition; its version must be 2.0 with one, and
+// nothing without. Errors: ErrCondition.
+func checkCondition(text, version string) error {
+	c, err := condition.Parse(text)
+	switch {
+	case err != nil:
+		return ErrCondition.With("%s", fault.Message(err))
+	case c.IsZero() && version != "" && version != "2.0":
+		return ErrCondition.With("The condition version '%.16s' is not supported. The supported version is 2.0.", version)
+	case !c.IsZero() && version != "2.0":
+		return ErrCondition.With("A condition needs the conditionVersion 2.0.")
+	}
+	return nil
 }
 
-// checkLimit refuses one assignment too many in a subscription. Errors: ErrAssignmentLimit.
-func (s *Service) checkLimit(ctx context.Context, tx *store.Tx, sub id.Subscription) error {
-	if sub == "" {
-		return nil
+// place returns the management groups above a scope at which something is assigned.
+// Errors: ErrAssignmentScope for a management group that is not there.
+func (s *Service) place(ctx context.Context, scope resource.ID) ([]resource.ID, error) {
+	if isManagementGroup(scope) {
+		there := false
+		if s.hierarchy != nil {
+			var err error
+			if there, err = s.hierarchy.Exists(ctx, scope); err != nil {
+				return nil, err
+			}
+		}
+		if !there {
+			return nil, ErrAssignmentScope.With("The management group '%s' does not exist.", scope.Name())
+		}
+	}
+	return s.above(ctx, scope)
+}
+
+// isManagementGroup reports whether scope is the id of a management group.
+func isManagementGroup(scope resource.ID) bool {
+	return scope.Is("Microsoft.Management/managementGroups")
+}
+
+// assignableAt reports whether a role may be assigned at scope, below these management groups.
+func assignableAt(d *Definition, scope resource.ID, above []resource.ID) bool {
+	return slices.ContainsFunc(d.AssignableScopes, func(s resource.ID) bool {
+		return s.Contains(scope) || slices.ContainsFunc(above, s.Equal)
+	})
+}
+
+// checkLimit refuses one assignment too many in a subscription or at a management group.
+// Errors: ErrAssignmentLimit.
+func (s *Service) checkLimit(ctx context.Context, tx *store.Tx, scope resource.ID) error {
+	column, value, limit, where := "subscription", string(scope.Subscription()), s.limit, "subscription"
+	if value == "" {
+		column, value, limit, where = "scope_key", scope.Key(), s.groupLimit, "management group"
 	}
 	count := 0
-	if _, err := tx.Get(ctx, "SELECT COUNT(*) FROM role_assignment WHERE subscription = $1", []any{string(sub)}, &count); err != nil {
-		return fmt.Errorf("count the role assignments of %s: %w", sub, err)
+	if _, err := tx.Get(ctx, "SELECT COUNT(*) FROM role_assignment WHERE "+column+" = $1", []any{value}, &count); err != nil {
+		return fmt.Errorf("count the role assignments of %s: %w", scope, err)
 	}
-	if count >= s.limit {
-		return ErrAssignmentLimit.With("No more role assignments can be created (%d exist in the subscription).", count)
+	if count >= limit {
+		return ErrAssignmentLimit.With("No more role assignments can be created (%d exist in the %s).", count, where)
 	}
 	return nil
 }
@@ -181,9 +215,15 @@ func (s *Service) checkLimit(ctx context.Context, tx *store.Tx, sub id.Subscript
 // remove the last Owner of a subscription; the installation itself can.
 // Errors: ErrAssignmentNotFound, ErrLastOwner.
 func (s *Service) DeleteAssignment(ctx context.Context, scope resource.ID, name AssignmentID) (*Assignment, error) {
-	alive, err := s.livingOwners(ctx)
+	known, err := s.AssignmentByName(ctx, name)
 	if err != nil {
 		return nil, err
+	}
+	var alive map[id.Object]bool
+	if known.Role == Owner {
+		if alive, err = s.livingOwners(ctx); err != nil {
+			return nil, err
+		}
 	}
 	var gone *Assignment
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
@@ -209,19 +249,21 @@ func (s *Service) DeleteAssignment(ctx context.Context, scope resource.ID, name 
 // livingOwners returns the principals with an Owner assignment that are alive. It is asked
 // before the write begins, since the directory may read the store.
 func (s *Service) livingOwners(ctx context.Context) (map[id.Object]bool, error) {
-	p, err := s.policy(ctx)
+	var owners []*Assignment
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		owners, err = readAssignments(ctx, tx, "WHERE role_id = $1", []any{string(Owner)})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	alive := map[id.Object]bool{}
-	for _, a := range p.assignments {
-		if a.Role != Owner {
+	for _, a := range owners {
+		if _, asked := alive[a.Principal]; asked {
 			continue
 		}
-		if _, live, err := s.directory.Groups(ctx, a.Principal); err != nil {
+		if _, alive[a.Principal], err = s.directory.Groups(ctx, a.Principal); err != nil {
 			return nil, err
-		} else if live {
-			alive[a.Principal] = true
 		}
 	}
 	return alive, nil
@@ -245,22 +287,33 @@ func (s *Service) keepOneOwner(ctx context.Context, tx *store.Tx, gone *Assignme
 	return nil
 }
 
-// RemoveScope deletes the assignments at and below scope in the caller's transaction, so
-// that a later resource of the same name inherits nothing (S-47). It returns how many.
+// RemoveScope deletes the assignments and deny assignments at and below scope in the
+// caller's transaction, so that a later resource of the same name inherits nothing (S-47).
+// It returns how many.
 func (s *Service) RemoveScope(ctx context.Context, tx *store.Tx, scope resource.ID) (int, error) {
 	if scope.IsZero() || scope.IsRoot() {
 		return 0, fmt.Errorf("remove the assignments of scope %q: %w", scope, ErrAssignmentScope)
 	}
-	below, err := readAssignments(ctx, tx, "WHERE subscription = $1", []any{string(scope.Subscription())})
+	at := span{path: []byte(scope.Key()), below: true}
+	gone, err := readAssignments(ctx, tx, "WHERE scope_path = $1 OR scope_path > $2 AND scope_path < $3", []any{at.path, at.low(), at.high()})
 	if err != nil {
 		return 0, err
 	}
-	removed := 0
-	for _, a := range below {
-		if !scope.Contains(a.Scope) {
+	for n, a := range gone {
+		if err := s.removeAssignment(ctx, tx, a); err != nil {
+			return n, err
+		}
+	}
+	denies, err := readDenies(ctx, tx, "WHERE subscription = $1", []any{string(scope.Subscription())})
+	if err != nil {
+		return len(gone), err
+	}
+	removed := len(gone)
+	for _, d := range denies {
+		if !scope.Contains(d.Scope) {
 			continue
 		}
-		if err := s.removeAssignment(ctx, tx, a); err != nil {
+		if err := s.removeDeny(ctx, tx, d); err != nil {
 			return removed, err
 		}
 		removed++
@@ -278,7 +331,7 @@ func (s *Service) removeAssignment(ctx context.Context, tx *store.Tx, a *Assignm
 
 // assignmentChanged puts a write on the feed and on record, in its transaction (D-3).
 func (s *Service) assignmentChanged(ctx context.Context, tx *store.Tx, a *Assignment, verb string) error {
-	tx.Changed(Topic, string(a.Name))
+	tx.Changed(Topic, "assignment/"+string(a.Principal))
 	return s.log.Record(ctx, tx, audit.Event{
 		Kind: audit.Activity, Outcome: audit.Succeeded, Operation: "Microsoft.Authorization/roleAssignments/" + verb,
 		Target: a.ID(), Subscription: a.Scope.Subscription(),

@@ -30,14 +30,14 @@ func crowd(t testing.TB, n int) (*rbac.Policy, rbac.Request) {
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{10, 1_000, 100_000} {
 		policy, r := crowd(b, n)
-		if !policy.Decide(r, nil).Allowed {
+		if !policy.Decide(r, rbac.Facts{}).Allowed {
 			b.Fatal("not allowed")
 		}
 		groups := []id.Object{object("g1"), object("g2"), object("g3"), object("1")}
 		b.Run(fmt.Sprintf("allowed/%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				policy.Decide(r, nil)
+				policy.Decide(r, rbac.Facts{})
 			}
 		})
 		refused := r
@@ -45,7 +45,7 @@ func BenchmarkDecide(b *testing.B) {
 		b.Run(fmt.Sprintf("refused in groups/%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				policy.Decide(refused, groups)
+				policy.Decide(refused, rbac.Facts{Groups: groups})
 			}
 		})
 	}
@@ -55,7 +55,7 @@ func BenchmarkDecide(b *testing.B) {
 func TestDecideAllocatesNothing(t *testing.T) {
 	policy, r := crowd(t, 1000)
 	groups := []id.Object{object("1"), object("2")}
-	if n := testing.AllocsPerRun(100, func() { policy.Decide(r, groups) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { policy.Decide(r, rbac.Facts{Groups: groups}) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -70,8 +70,8 @@ func TestTheReportedAssignmentIsTheNearest(t *testing.T) {
 		{Name: "00000000-0000-0000-0000-000000000003", Scope: group, Role: reader, Principal: object("g")},
 		{Name: "00000000-0000-0000-0000-000000000002", Scope: group, Role: reader, Principal: object("p")},
 	}, nil)
-	d := policy.Decide(rbac.Request{Principal: object("p"), Action: "a/b/read", Scope: vm}, []id.Object{object("g")})
-	if !d.Allowed || d.Assignment.Name != "00000000-0000-0000-0000-000000000002" {
+	d := policy.Decide(rbac.Request{Principal: object("p"), Action: "a/b/read", Scope: vm}, rbac.Facts{Groups: []id.Object{object("g")}})
+	if !d.Allowed || d.Assignment().Name != "00000000-0000-0000-0000-000000000002" {
 		t.Errorf("got %+v", d)
 	}
 }

@@ -3,99 +3,198 @@ package rbac
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sealring/sealring/internal/id"
-	"github.com/sealring/sealring/internal/rbac/pattern"
+	"github.com/sealring/sealring/internal/rbac/condition"
+	"github.com/sealring/sealring/internal/rbac/holding"
+	"github.com/sealring/sealring/internal/resource"
 )
 
-// Decide answers r for a principal that is alive and a member of groups, transitively
-// (CP §5.6). It does no I/O, and no allocation for up to 16 groups and actions of up to
-// 256 bytes.
-func (p *Policy) Decide(r Request, groups []id.Object) Decision {
-	var buf [256]byte
-	action := pattern.Fold(buf[:0], r.Action)
-	if d := p.denied(&r, groups, action); d != nil {
-		return Decision{Reason: ReasonDenyAssignment, Deny: d}
+// Facts is what a decision needs to know beside the policy and the question.
+type Facts struct {
+	// Groups hold the principal, transitively.
+	Groups []id.Object
+	// Above are the management groups above the scope, nearest first.
+	Above []resource.ID
+	// Now is the time that conditions see.
+	Now time.Time
+}
+
+// Decide answers r for a principal that is alive (CP §5.6). It does no I/O, and no
+// allocation for actions it has seen, up to 16 groups, and roles without conditions.
+func (p *Policy) Decide(r Request, f Facts) Decision {
+	c := p.roles.coverage(r.Action, r.Data)
+	var path scopePath
+	path.cut(r.Scope.Key())
+	if len(p.denies) > 0 {
+		if d := p.denied(&r, &f, &path, c); d != nil {
+			return Decision{Reason: ReasonDenyAssignment, Deny: d}
+		}
 	}
-	if a := p.granted(&r, groups, action); a != nil {
-		return Decision{Allowed: true, Reason: ReasonGranted, Assignment: a}
+	return p.granted(&r, &f, &path, c)
+}
+
+// scopePath is a scope with the ends of the scopes above it.
+type scopePath struct {
+	key  string
+	ends [34]uint16 // by depth, up to 33 segments; deeper scopes are cut by searching
+	last int        // the greatest depth in ends
+	deep int        // the depth of the scope
+}
+
+// cut fills the path.
+func (p *scopePath) cut(key string) {
+	p.key = key
+	if len(key) < 2 {
+		return
+	}
+	for i := 1; ; {
+		n := strings.IndexByte(key[i:], '/')
+		end := i + n
+		if n < 0 {
+			end = len(key)
+		}
+		if p.deep++; p.deep < len(p.ends) {
+			p.ends[p.deep], p.last = uint16(end), p.deep
+		}
+		if n < 0 {
+			return
+		}
+		i = end + 1
+	}
+}
+
+// at returns the key of the scope with that depth.
+func (p *scopePath) at(depth int) string {
+	if depth == 0 {
+		return "/"
+	}
+	if depth <= p.last {
+		return p.key[:p.ends[depth]]
+	}
+	key := p.key
+	for n := p.deep; n > depth; n-- {
+		key = key[:strings.LastIndexByte(key, '/')]
+	}
+	return key
+}
+
+// holders are the principal and the groups that hold anything.
+type holders struct {
+	buf    [17]holding.Holding
+	more   []holding.Holding
+	count  int
+	depths uint32
+}
+
+// add takes what a principal holds.
+func (h *holders) add(held holding.Holding) {
+	if held.Depths == 0 {
+		return
+	}
+	h.depths |= held.Depths
+	if h.count < len(h.buf) {
+		h.buf[h.count] = held
+		h.count++
+		return
+	}
+	h.more = append(h.more, held)
+}
+
+// granted climbs from the scope of the request over its management groups to the root and
+// returns the first assignment that grants the action: of several at one scope, the one
+// with the lowest name.
+func (p *Policy) granted(r *Request, f *Facts, path *scopePath, c *coverage) Decision {
+	var h holders
+	h.add(p.set.Of(r.Principal))
+	for _, g := range f.Groups {
+		h.add(p.set.Of(g))
+	}
+	if h.depths == 0 {
+		return Decision{Reason: ReasonNoGrant}
+	}
+	for depth := path.deep; depth > 0; depth-- {
+		if h.depths&holding.DepthBit(depth) != 0 {
+			if best, ok := p.lowest(&h, r, f, path.at(depth), depth, c); ok {
+				return p.allow(best)
+			}
+		}
+	}
+	if h.depths&holding.DepthBit(managementDepth) != 0 {
+		for _, above := range f.Above {
+			if best, ok := p.lowest(&h, r, f, above.Key(), managementDepth, c); ok {
+				return p.allow(best)
+			}
+		}
+	}
+	if h.depths&1 != 0 {
+		if best, ok := p.lowest(&h, r, f, "/", 0, c); ok {
+			return p.allow(best)
+		}
 	}
 	return Decision{Reason: ReasonNoGrant}
 }
 
-// granted climbs from the scope of the request to the root and returns the first
-// assignment that grants the action: of several at one scope, the one with the lowest name.
-func (p *Policy) granted(r *Request, groups []id.Object, action []byte) *Assignment {
-	var buf [17]*holder
-	holders := buf[:0]
-	var depths uint64
-	if h := p.holders[r.Principal]; h != nil {
-		holders, depths = append(holders, h), h.depths
-	}
-	for _, g := range groups {
-		if h := p.holders[g]; h != nil {
-			holders, depths = append(holders, h), depths|h.depths
-		}
-	}
-	scope := r.Scope.Key()
-	for depth := depthOf(scope); scope != "" && depths != 0; depth-- {
-		if depths&depthBit(depth) != 0 {
-			if a := lowest(holders, scope, action, r.Data); a != nil {
-				return a
-			}
-		}
-		scope = above(scope)
-	}
-	return nil
+// managementDepth is the depth of the id of a management group.
+const managementDepth = 3
+
+// match is a grant and who holds it.
+type match struct {
+	holding.Grant
+	principal id.Object
 }
 
-// lowest returns the assignment with the lowest name that grants the action at exactly
-// this scope.
-func lowest(holders []*holder, scope string, action []byte, data bool) *Assignment {
-	var best *Assignment
-	for _, h := range holders {
-		for _, g := range h.at[scope] {
-			if (best == nil || g.assignment.Name < best.Name) && g.role.covers(action, data) {
-				best = g.assignment
-			}
+// allow is the decision by a grant.
+func (p *Policy) allow(g match) Decision {
+	return Decision{Allowed: true, Reason: ReasonGranted, policy: p, grant: g.Grant, principal: g.principal}
+}
+
+// lowest returns the grant with the lowest name that grants the action at exactly this scope.
+func (p *Policy) lowest(h *holders, r *Request, f *Facts, scope string, depth int, c *coverage) (best match, found bool) {
+	hash, bit := holding.Hash(scope), holding.DepthBit(depth)
+	for i := range h.count + len(h.more) {
+		var held *holding.Holding
+		if i < h.count {
+			held = &h.buf[i]
+		} else {
+			held = &h.more[i-h.count]
 		}
-	}
-	return best
-}
-
-// above cuts the last segment off a scope's key: "/" above one segment, "" above the root.
-func above(key string) string {
-	switch i := strings.LastIndexByte(key, '/'); {
-	case key == "/" || i < 0:
-		return ""
-	case i == 0:
-		return "/"
-	default:
-		return key[:i]
-	}
-}
-
-// denied returns the deny assignment that forbids the action: the one with the longest
-// scope, then the lowest name.
-func (p *Policy) denied(r *Request, groups []id.Object, action []byte) *DenyAssignment {
-	for i := range p.denies {
-		d := &p.denies[i]
-		a := d.assignment
-		if !a.Scope.Contains(r.Scope) || a.ExactScope && !a.Scope.Equal(r.Scope) {
+		if held.Depths&bit == 0 {
 			continue
 		}
-		if !d.everyone && !names(a.Principals, r.Principal, groups) || names(a.Exclude, r.Principal, groups) {
-			continue
-		}
-		if d.blocks.covers(action, r.Data) {
-			return a
+		at := p.set.At(*held, hash, scope)
+		for j := range at {
+			g := &at[j]
+			if found && !g.Name.Less(best.Name) {
+				break
+			}
+			if p.grants(g, r, f, c) {
+				best, found = match{*g, held.Principal}, true
+				break
+			}
 		}
 	}
-	return nil
+	return best, found
 }
 
-// names reports whether list holds the principal or one of its groups.
-func names(list []id.Object, principal id.Object, groups []id.Object) bool {
-	return slices.Contains(list, principal) ||
-		slices.ContainsFunc(groups, func(g id.Object) bool { return slices.Contains(list, g) })
+// grants reports whether a grant at the scope or above it covers the action, and its
+// conditions hold.
+func (p *Policy) grants(g *holding.Grant, r *Request, f *Facts, c *coverage) bool {
+	stands := p.roles.covers(c, g.Role)
+	n := g.Mark & conditionMask
+	if stands == coversAlways && n == 0 {
+		return true
+	}
+	return stands != coversNot && p.conditioned(stands, g.Role, n, newEvaluation(*r, *f, c.folded))
+}
+
+// conditioned evaluates the conditions of an assignment and of the blocks of its role.
+func (p *Policy) conditioned(stands, role, number uint32, e *evaluation) bool {
+	if number != 0 && p.conditions[number].Eval(e) != condition.True {
+		return false
+	}
+	return stands == coversAlways || slices.ContainsFunc(p.roles.roles[role].blocks, func(b block) bool {
+		return b.covers(e.action, e.request.Data) && b.condition.Eval(e) == condition.True
+	})
 }

@@ -16,7 +16,7 @@ type Permission struct {
 	NotActions     []string `json:"notActions,omitempty"`
 	DataActions    []string `json:"dataActions,omitempty"`
 	NotDataActions []string `json:"notDataActions,omitempty"`
-	// Condition is the text of a condition. A block that has one grants nothing yet.
+	// Condition must hold for the block to grant anything; "" holds always.
 	Condition        string `json:"condition,omitempty"`
 	ConditionVersion string `json:"conditionVersion,omitempty"`
 }
@@ -38,15 +38,19 @@ type Definition struct {
 	Description      string
 	Permissions      []Permission
 	AssignableScopes []resource.ID
-	Created          time.Time // UTC, whole seconds; zero for built-in roles
-	Updated          time.Time // UTC, whole seconds; zero for built-in roles
-	CreatedBy        id.Object // empty: the installation itself
-	UpdatedBy        id.Object // empty: the installation itself
+	// Tenant is the directory a custom role belongs to; "" for built-in roles and those made
+	// before roles had one.
+	Tenant    id.Tenant
+	Created   time.Time // UTC, whole seconds; zero for built-in roles
+	Updated   time.Time // UTC, whole seconds; zero for built-in roles
+	CreatedBy id.Object // empty: the installation itself
+	UpdatedBy id.Object // empty: the installation itself
 }
 
 // NewDefinition is what a PUT of a custom role says.
 type NewDefinition struct {
 	ID               RoleID
+	Tenant           id.Tenant
 	Name             string
 	Description      string
 	Permissions      []Permission
@@ -56,10 +60,14 @@ type NewDefinition struct {
 // DefinitionQuery selects roles that can be assigned at Scope.
 type DefinitionQuery struct {
 	Scope resource.ID
+	// Tenant leaves out custom roles of other tenants; "" leaves out none.
+	Tenant id.Tenant
 	// Name keeps the role of that name, compared without case and surrounding blanks: `roleName eq '…'`.
 	Name string
 	// Type keeps roles of that type: `type eq '…'`.
 	Type DefinitionType
+	// Below adds the roles that can be assigned below Scope only: `atScopeAndBelow()`.
+	Below bool
 }
 
 // ParseRoleID reads a role's GUID, or a role's resource id at any scope, which is how

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sealring/sealring/internal/audit"
+	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
 )
@@ -18,13 +19,20 @@ func (s *Service) ListDefinitions(ctx context.Context, q DefinitionQuery) ([]*De
 	if err != nil {
 		return nil, err
 	}
+	r, err := s.reach(ctx, q.Scope)
+	if err != nil {
+		return nil, err
+	}
 	var list []*Definition
-	for _, d := range p.definitions {
+	for _, d := range p.roles.definitions {
+		if q.Tenant != "" && d.Tenant != "" && d.Tenant != q.Tenant {
+			continue
+		}
 		if q.Name != "" && nameKey(d.Name) != nameKey(q.Name) || q.Type != "" && d.Type != q.Type {
 			continue
 		}
 		visible := slices.ContainsFunc(d.AssignableScopes, func(at resource.ID) bool {
-			return at.Contains(q.Scope) || q.Scope.IsRoot()
+			return r.holds(at, true) || q.Scope.IsRoot() || q.Below && r.holds(at, false)
 		})
 		if visible {
 			list = append(list, d)
@@ -39,7 +47,7 @@ func (s *Service) GetDefinition(ctx context.Context, role RoleID) (*Definition, 
 	if err != nil {
 		return nil, err
 	}
-	if d := p.roles[role]; d != nil {
+	if d := p.roles.byID[role]; d != nil {
 		return d, nil
 	}
 	return nil, ErrDefinitionNotFound.With("The specified role definition with ID '%s' does not exist.", role)
@@ -53,7 +61,7 @@ func (s *Service) PutDefinition(ctx context.Context, n NewDefinition) (d *Defini
 		return nil, false, err
 	}
 	now, actor := s.now().UTC().Truncate(time.Second), audit.ActorFrom(ctx).Object
-	d = &Definition{ID: n.ID, Name: strings.TrimSpace(n.Name), Type: Custom, Description: n.Description, Permissions: n.Permissions,
+	d = &Definition{ID: n.ID, Tenant: n.Tenant, Name: strings.TrimSpace(n.Name), Type: Custom, Description: n.Description, Permissions: n.Permissions,
 		AssignableScopes: n.AssignableScopes, Created: now, CreatedBy: actor, Updated: now, UpdatedBy: actor}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		all, err := readDefinitions(ctx, tx)
@@ -61,15 +69,23 @@ func (s *Service) PutDefinition(ctx context.Context, n NewDefinition) (d *Defini
 			return err
 		}
 		created = true
+		mine := 0
 		for _, old := range all {
+			if old.Tenant != d.Tenant && old.Tenant != "" {
+				if old.ID == d.ID {
+					return ErrDefinitionTaken.With("The role definition ID '%s' is taken.", d.ID)
+				}
+				continue
+			}
+			mine++
 			if old.ID == d.ID {
 				created, d.Created, d.CreatedBy = false, old.Created, old.CreatedBy
 			} else if nameKey(old.Name) == nameKey(d.Name) {
 				return ErrDefinitionTaken.With("A custom role with the name '%s' already exists.", d.Name)
 			}
 		}
-		if created && len(all) >= definitionLimit {
-			return ErrDefinitionLimit
+		if created && mine >= s.roleLimit {
+			return ErrDefinitionLimit.With("No more custom roles can be created (%d exist in the tenant).", mine)
 		}
 		if err := replaceDefinition(ctx, tx, d); err != nil {
 			return err
@@ -100,18 +116,43 @@ func (s *Service) checkDefinition(n NewDefinition) error {
 	if len(n.AssignableScopes) == 0 {
 		return ErrDefinitionInvalid.With("A custom role needs at least one assignable scope.")
 	}
+	return checkScopes(n)
+}
+
+// checkScopes applies the rules of CP §5.2 for assignable scopes: no root, no wildcard, at
+// most one management group, and no data actions with one. Then it checks the permissions.
+func checkScopes(n NewDefinition) error {
+	groups := 0
 	for _, at := range n.AssignableScopes {
-		if at.Subscription() == "" || strings.Contains(at.Key(), "*") {
-			return ErrDefinitionInvalid.With("The assignable scope '%s' is not a subscription, a resource group or a resource.", at)
+		switch {
+		case strings.Contains(at.Key(), "*"):
+			return ErrDefinitionInvalid.With("The assignable scope '%s' holds a wildcard.", at)
+		case isManagementGroup(at):
+			groups++
+		case at.Subscription() == "":
+			return ErrDefinitionInvalid.With("The assignable scope '%s' is not a management group, a subscription, a resource group or a resource.", at)
 		}
 	}
+	if groups > 1 {
+		return ErrDefinitionInvalid.With("A custom role can have only one management group among its assignable scopes.")
+	}
 	for _, p := range n.Permissions {
-		if p.Condition != "" {
-			return ErrCondition
+		if groups > 0 && len(p.DataActions)+len(p.NotDataActions) > 0 {
+			return ErrDefinitionInvalid.With("A custom role with a management group among its assignable scopes cannot have data actions.")
+		}
+	}
+	return checkPermissions(n.Permissions, ErrDefinitionInvalid)
+}
+
+// checkPermissions checks the patterns and conditions of blocks. Errors: the given one, ErrCondition.
+func checkPermissions(blocks []Permission, invalid *fault.Error) error {
+	for _, p := range blocks {
+		if err := checkCondition(p.Condition, p.ConditionVersion); err != nil {
+			return err
 		}
 		for _, pattern := range slices.Concat(p.Actions, p.NotActions, p.DataActions, p.NotDataActions) {
 			if pattern == "" || len(pattern) > 4096 {
-				return ErrDefinitionInvalid.With("An action is empty or has more than 4096 characters.")
+				return invalid.With("An action is empty or has more than 4096 characters.")
 			}
 		}
 	}
@@ -153,7 +194,7 @@ func (s *Service) DeleteDefinition(ctx context.Context, role RoleID) (*Definitio
 
 // definitionChanged puts a write on the feed and on record, in its transaction (D-3).
 func (s *Service) definitionChanged(ctx context.Context, tx *store.Tx, d *Definition, verb string) error {
-	tx.Changed(Topic, string(d.ID))
+	tx.Changed(Topic, "role/"+string(d.ID))
 	return s.log.Record(ctx, tx, audit.Event{
 		Kind: audit.Activity, Outcome: audit.Succeeded, Operation: "Microsoft.Authorization/roleDefinitions/" + verb,
 		Target: d.WireID(d.AssignableScopes[0]), Subscription: d.AssignableScopes[0].Subscription(),

@@ -6,13 +6,13 @@
 // that covers the action, and no deny assignment does. Control actions and data actions
 // are two worlds: `*` in one grants nothing in the other.
 //
-// Reads and decisions use an immutable Policy in memory. It is rebuilt after a change on
-// the feed topic "rbac", so a write is effective for the next request of this process,
-// and within a second in every other.
+// Scopes form a tree: the root, management groups, subscriptions, groups, resources, their
+// children and extensions. Who knows the management groups is told by Hierarchy.
 //
-// What it refuses: conditions. Thirteen built-in roles carry one on their permission
-// block (Key Vault Data Access Administrator is one). Until conditions are evaluated such
-// a block grants nothing at all, and an assignment or custom role with a condition is
-// refused when it is written: a condition that nobody checks would be a wider grant than
-// the one a person asked for. Management groups are not known: nothing can be assigned there.
+// A condition, on an assignment or on a block of a role, must be true: one that depends on
+// what nobody supplied grants nothing. On a deny assignment it is the other way round.
+//
+// Decisions use an immutable Policy in memory. After a change on the feed topic "rbac" what
+// changed is read again before the next decision, so a write is effective for the next
+// request of this process, and within a second in every other. Lists come from the tables.
 package rbac

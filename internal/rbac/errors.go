@@ -27,8 +27,17 @@ var (
 	ErrRoleNotAssignable = fault.New(fault.Invalid, "The role definition is not assignable at this scope.")
 	// ErrLastOwner is the removal of the last Owner of a subscription by an ordinary principal (S-46).
 	ErrLastOwner = fault.New(fault.Conflict, "Cannot delete the last RBAC admin assignment.")
-	// ErrCondition is a condition on an assignment or role, which this release refuses to store: InvalidConditionExpression.
-	ErrCondition = fault.New(fault.Invalid, "Conditions on role assignments and custom roles are not supported.")
+	// ErrCondition is a condition that cannot be read, or has no version: InvalidConditionExpression.
+	ErrCondition = fault.New(fault.Invalid, "The condition is not valid.")
+
+	// ErrDenyNotFound is a deny assignment that does not exist: DenyAssignmentNotFound.
+	ErrDenyNotFound = fault.New(fault.NotFound, "The deny assignment is not found.")
+	// ErrDenyInvalid is a deny assignment that breaks a rule: InvalidDenyAssignment.
+	ErrDenyInvalid = fault.New(fault.Invalid, "The deny assignment is not valid.")
+	// ErrDenyProtected is a write to a deny assignment of the installation: DenyAssignmentIsSystemProtected.
+	ErrDenyProtected = fault.New(fault.Denied, "A system protected deny assignment cannot be changed or deleted.")
+	// ErrDenyLocksOut is a deny assignment that its author could not take back: InvalidDenyAssignment.
+	ErrDenyLocksOut = fault.New(fault.Invalid, "The deny assignment would forbid its author to delete it. Exclude a principal of yours, or forbid less.")
 
 	// ErrDefinitionName is a definition's name that is no GUID: InvalidRoleDefinitionId.
 	ErrDefinitionName = fault.New(fault.Invalid, "The role definition ID is not a GUID.")

@@ -24,6 +24,8 @@ type Rule struct {
 	Pattern  string      // of the block that covers the action
 	Scope    resource.ID // where it is assigned
 	ViaGroup bool        // assigned to a group that holds the principal
+	// Condition is what the rule depends on; "" for none.
+	Condition string
 }
 
 // The kinds of near misses.
@@ -31,7 +33,7 @@ const (
 	MissScope     = "other_scope"   // the role grants the action, but is assigned elsewhere
 	MissPlane     = "other_plane"   // the role covers the name, but on the other plane
 	MissCut       = "not_actions"   // the role grants it and cuts it out again
-	MissCondition = "condition"     // the role grants it under a condition, which is not evaluated
+	MissCondition = "condition"     // the role grants it under a condition that does not hold, or that nobody can evaluate
 	MissRole      = "other_actions" // the role applies here, and does not grant the action
 )
 

@@ -2,106 +2,140 @@ package rbac
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/rbac/condition"
+	"github.com/sealring/sealring/internal/rbac/holding"
 )
 
 // Policy is an immutable set of roles, assignments and deny assignments, prepared for
 // decisions. It is safe for concurrent use, and everything it points to is read only.
 type Policy struct {
-	definitions []*Definition // by name
-	roles       map[RoleID]*Definition
-	assignments []*Assignment // by length of scope, then name
-	byName      map[AssignmentID]*Assignment
-	holders     map[id.Object]*holder
-	denies      []denial // longest scope first, then lowest name
+	roles      *roleTable
+	set        *holding.Set
+	conditions []condition.Condition // by number; 0 is none
+	denies     map[string][]denial   // by key of the scope, in order of names
+	depths     uint32                // of the scopes of denies
 }
 
-// holder is everything assigned to one principal. depths has a bit for every depth of
-// scope that occurs, so that most scopes above a request need no look-up.
-type holder struct {
-	depths uint64
-	at     map[string][]grant // by key of the scope, in order of names
+// book makes a Policy, and the next one from what changed. One goroutine at a time.
+type book struct {
+	holding    holding.Book
+	conditions []condition.Condition
+	numbers    map[string]uint32 // of conditions, by text
 }
 
-// grant is an assignment with its role.
-type grant struct {
-	assignment *Assignment
-	role       *compiledRole
-}
+// The marks of grants: the number of the condition, and the kind of the principal above it.
+const (
+	kindShift     = 28
+	conditionMask = 1<<kindShift - 1
+)
 
-// denial is a compiled deny assignment.
-type denial struct {
-	assignment *DenyAssignment
-	blocks     *compiledRole
-	everyone   bool
-}
+// kinds are the principal types by number.
+var kinds = []PrincipalType{"", User, Group, ServicePrincipal, ForeignGroup, Device, UnknownType}
 
 // Compile prepares a policy. An assignment whose role is not among the definitions grants nothing.
 func Compile(definitions []*Definition, assignments []*Assignment, denies []*DenyAssignment) *Policy {
-	p := &Policy{
-		definitions: slices.Clone(definitions),
-		roles:       make(map[RoleID]*Definition, len(definitions)),
-		assignments: slices.Clone(assignments),
-		byName:      make(map[AssignmentID]*Assignment, len(assignments)),
-		holders:     map[id.Object]*holder{},
-	}
-	sortByName(p.definitions)
-	for _, d := range definitions {
-		p.roles[d.ID] = d
-	}
-	slices.SortFunc(p.assignments, func(a, b *Assignment) int {
-		if n := len(a.Scope.Key()) - len(b.Scope.Key()); n != 0 {
-			return n
+	var b book
+	return b.fill(definitions, denies, func(yield func(*Assignment)) {
+		for _, a := range assignments {
+			yield(a)
 		}
-		return strings.Compare(string(a.Name), string(b.Name))
 	})
-	compiled := map[RoleID]*compiledRole{}
-	for _, a := range p.assignments {
-		p.byName[a.Name] = a
-		definition := p.roles[a.Role]
-		if definition == nil || a.Scope.IsZero() {
-			continue
-		}
-		role := compiled[a.Role]
-		if role == nil {
-			role = compileBlocks(definition.Permissions, false)
-			compiled[a.Role] = role
-		}
-		p.hold(a, role)
-	}
-	for _, d := range denies {
-		p.denies = append(p.denies, denial{d, compileBlocks(d.Permissions, true), slices.Contains(d.Principals, Everyone)})
-	}
-	slices.SortFunc(p.denies, func(a, b denial) int {
-		if n := len(b.assignment.Scope.Key()) - len(a.assignment.Scope.Key()); n != 0 {
-			return n
-		}
-		return strings.Compare(string(a.assignment.Name), string(b.assignment.Name))
+}
+
+// fill makes the first Policy from all assignments.
+func (b *book) fill(definitions []*Definition, denies []*DenyAssignment, each func(yield func(*Assignment))) *Policy {
+	p := &Policy{roles: newRoleTable(definitions, nil)}
+	p.setDenies(denies)
+	p.set = b.holding.Fill(func(yield func(id.Object, holding.Entry)) {
+		each(func(a *Assignment) {
+			if e, ok := b.entry(p.roles, a); ok {
+				yield(a.Principal, e)
+			}
+		})
 	})
+	p.roles.roles = append(p.roles.roles, make([]*compiledRole, len(p.roles.ids)-len(p.roles.roles))...)
+	p.conditions = b.conditions
 	return p
 }
 
-// hold enters an assignment under its principal.
-func (p *Policy) hold(a *Assignment, role *compiledRole) {
-	h := p.holders[a.Principal]
-	if h == nil {
-		h = &holder{at: map[string][]grant{}}
-		p.holders[a.Principal] = h
+// next makes a Policy in which the principals hold what is said here; definitions and
+// denies are nil where they did not change.
+func (b *book) next(p *Policy, definitions []*Definition, denies []*DenyAssignment, changed map[id.Object][]*Assignment) *Policy {
+	n := *p
+	if definitions != nil {
+		n.roles = newRoleTable(definitions, p.roles)
 	}
-	key := a.Scope.Key()
-	h.at[key] = append(h.at[key], grant{a, role})
-	h.depths |= depthBit(depthOf(key))
+	if denies != nil {
+		n.setDenies(denies)
+	}
+	entries := make(map[id.Object][]holding.Entry, len(changed))
+	var named []RoleID
+	for _, list := range changed {
+		for _, a := range list {
+			named = append(named, a.Role)
+		}
+	}
+	n.roles = n.roles.with(named)
+	for principal, list := range changed {
+		entries[principal] = nil
+		for _, a := range list {
+			if e, ok := b.entry(n.roles, a); ok {
+				entries[principal] = append(entries[principal], e)
+			}
+		}
+	}
+	n.set = b.holding.With(p.set, entries)
+	n.conditions = b.conditions
+	return &n
 }
 
-// depthOf counts the segments of a scope's key; 0 for the root.
-func depthOf(key string) int {
-	if key == "/" {
+// entry shapes an assignment for the set; ok is false for one that can grant nothing.
+func (b *book) entry(roles *roleTable, a *Assignment) (e holding.Entry, ok bool) {
+	e.Name, ok = holding.ParseName(string(a.Name))
+	e.Scope, e.Role = a.Scope, roles.number(a.Role)
+	e.Mark = b.condition(a.Condition) | uint32(max(slices.Index(kinds, a.PrincipalType), 0))<<kindShift
+	return e, ok && !a.Scope.IsZero()
+}
+
+// condition gives a condition its number; assignments share the equal ones.
+func (b *book) condition(text string) uint32 {
+	if text == "" {
 		return 0
 	}
-	return strings.Count(key, "/")
+	if n, known := b.numbers[text]; known {
+		return n
+	}
+	if b.numbers == nil {
+		b.numbers, b.conditions = map[string]uint32{}, []condition.Condition{{}}
+	}
+	n := uint32(len(b.conditions))
+	b.conditions = append(b.conditions, condition.OrUnknown(text))
+	b.numbers[text] = n
+	return n
 }
 
-// depthBit is the bit of a depth; everything deeper than 62 shares the last one.
-func depthBit(depth int) uint64 { return 1 << min(depth, 63) }
+// assignment spells a grant out as an assignment, without its description and its times.
+func (p *Policy) assignment(principal id.Object, g holding.Grant) *Assignment {
+	a := &Assignment{Name: AssignmentID(g.Name.String()), Scope: p.set.Scope(g), Role: p.roles.ids[g.Role],
+		Principal: principal, PrincipalType: kinds[g.Mark>>kindShift]}
+	if n := g.Mark & conditionMask; n != 0 {
+		a.Condition, a.ConditionVersion = p.conditions[n].Text(), "2.0"
+	}
+	return a
+}
+
+// held returns what a principal holds itself, the longest scope first, then the lowest name.
+func (p *Policy) held(principal id.Object) []*Assignment {
+	grants := p.set.Of(principal).Grants
+	list := make([]*Assignment, len(grants))
+	for i, g := range grants {
+		list[i] = p.assignment(principal, g)
+	}
+	slices.SortFunc(list, byReach)
+	return list
+}
+
+// Len is the number of assignments.
+func (p *Policy) Len() int { return p.set.Len() }

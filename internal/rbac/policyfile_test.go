@@ -167,7 +167,7 @@ func play(t *testing.T, f policyFile, catalogue []*rbac.Definition, shuffle *ran
 			t.Fatalf("case %q is not principal, plane, action, scope", line)
 		}
 		r := rbac.Request{Principal: object(words[0]), Data: words[1] == "data", Action: words[2], Scope: scopeID(t, expand(words[3]))}
-		if got := policy.Decide(r, memberships(parents, words[0])); got.Allowed != want {
+		if got := policy.Decide(r, rbac.Facts{Groups: memberships(parents, words[0])}); got.Allowed != want {
 			t.Errorf("%s: allowed %t, want %t (%+v)", line, got.Allowed, want, got)
 		}
 	}

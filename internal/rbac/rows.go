@@ -11,6 +11,10 @@ import (
 	"github.com/sealring/sealring/internal/store"
 )
 
+// assignmentColumns are what readAssignments and insertAssignment name.
+const assignmentColumns = `name, scope, role_id, principal_id, principal_type, description, condition, condition_version, delegated_id,
+	created_at, created_by, updated_at, updated_by`
+
 // readAssignments reads the assignments that a WHERE clause selects; all for "".
 func readAssignments(ctx context.Context, tx *store.Tx, where string, args []any) ([]*Assignment, error) {
 	var list []*Assignment
@@ -18,7 +22,8 @@ func readAssignments(ctx context.Context, tx *store.Tx, where string, args []any
 		var a Assignment
 		var name, scope, role, principal, kind, createdBy, updatedBy string
 		var created, updated int64
-		if err := r.Scan(&name, &scope, &role, &principal, &kind, &a.Description, &created, &createdBy, &updated, &updatedBy); err != nil {
+		if err := r.Scan(&name, &scope, &role, &principal, &kind, &a.Description, &a.Condition, &a.ConditionVersion, &a.DelegatedID,
+			&created, &createdBy, &updated, &updatedBy); err != nil {
 			return err
 		}
 		at, err := resource.ParseID(scope)
@@ -30,8 +35,7 @@ func readAssignments(ctx context.Context, tx *store.Tx, where string, args []any
 		a.Updated, a.UpdatedBy = time.Unix(updated, 0).UTC(), id.Object(updatedBy)
 		list = append(list, &a)
 		return nil
-	}), `SELECT name, scope, role_id, principal_id, principal_type, description, created_at, created_by, updated_at, updated_by
-		FROM role_assignment `+where, args...)
+	}), "SELECT "+assignmentColumns+" FROM role_assignment "+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read role assignments: %w", err)
 	}
@@ -40,10 +44,11 @@ func readAssignments(ctx context.Context, tx *store.Tx, where string, args []any
 
 // insertAssignment writes a new row.
 func insertAssignment(ctx context.Context, tx *store.Tx, a *Assignment) error {
-	_, err := tx.Exec(ctx, `INSERT INTO role_assignment (name, scope, scope_key, subscription, role_id, principal_id, principal_type,
-		description, created_at, created_by, updated_at, updated_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		string(a.Name), a.Scope.String(), a.Scope.Key(), string(a.Scope.Subscription()), string(a.Role), string(a.Principal),
-		string(a.PrincipalType), a.Description, a.Created.Unix(), string(a.CreatedBy), a.Updated.Unix(), string(a.UpdatedBy))
+	_, err := tx.Exec(ctx, "INSERT INTO role_assignment ("+assignmentColumns+`, scope_key, scope_path, subscription)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+		string(a.Name), a.Scope.String(), string(a.Role), string(a.Principal), string(a.PrincipalType), a.Description,
+		a.Condition, a.ConditionVersion, a.DelegatedID, a.Created.Unix(), string(a.CreatedBy), a.Updated.Unix(), string(a.UpdatedBy),
+		a.Scope.Key(), []byte(a.Scope.Key()), string(a.Scope.Subscription()))
 	if err != nil {
 		return fmt.Errorf("insert role assignment %s: %w", a.Name, err)
 	}
@@ -55,9 +60,9 @@ func readDefinitions(ctx context.Context, tx *store.Tx) ([]*Definition, error) {
 	var list []*Definition
 	err := tx.Query(ctx, tx.Sound(ctx, "role definition", func(r store.Row) error {
 		d := Definition{Type: Custom}
-		var role, permissions, scopes, createdBy, updatedBy string
+		var role, tenant, permissions, scopes, createdBy, updatedBy string
 		var created, updated int64
-		if err := r.Scan(&role, &d.Name, &d.Description, &permissions, &scopes, &created, &createdBy, &updated, &updatedBy); err != nil {
+		if err := r.Scan(&role, &tenant, &d.Name, &d.Description, &permissions, &scopes, &created, &createdBy, &updated, &updatedBy); err != nil {
 			return err
 		}
 		if err := json.Unmarshal([]byte(permissions), &d.Permissions); err != nil {
@@ -66,12 +71,12 @@ func readDefinitions(ctx context.Context, tx *store.Tx) ([]*Definition, error) {
 		if err := json.Unmarshal([]byte(scopes), &d.AssignableScopes); err != nil {
 			return fmt.Errorf("assignable scopes of role %s: %w", role, err)
 		}
-		d.ID = RoleID(role)
+		d.ID, d.Tenant = RoleID(role), id.Tenant(tenant)
 		d.Created, d.CreatedBy = time.Unix(created, 0).UTC(), id.Object(createdBy)
 		d.Updated, d.UpdatedBy = time.Unix(updated, 0).UTC(), id.Object(updatedBy)
 		list = append(list, &d)
 		return nil
-	}), `SELECT id, name, description, permissions, assignable_scopes, created_at, created_by, updated_at, updated_by
+	}), `SELECT id, tenant_id, name, description, permissions, assignable_scopes, created_at, created_by, updated_at, updated_by
 		FROM role_definition ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("read role definitions: %w", err)
@@ -106,9 +111,9 @@ func replaceDefinition(ctx context.Context, tx *store.Tx, d *Definition) error {
 	if _, err := tx.Exec(ctx, "DELETE FROM role_definition WHERE id = $1", string(d.ID)); err != nil {
 		return fmt.Errorf("replace role definition %s: %w", d.ID, err)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO role_definition (id, name, name_key, description, permissions, assignable_scopes,
-		created_at, created_by, updated_at, updated_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		string(d.ID), d.Name, nameKey(d.Name), d.Description, string(permissions), string(scopes),
+	_, err = tx.Exec(ctx, `INSERT INTO role_definition (id, tenant_id, name, name_key, description, permissions, assignable_scopes,
+		created_at, created_by, updated_at, updated_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		string(d.ID), string(d.Tenant), d.Name, string(d.Tenant)+" "+nameKey(d.Name), d.Description, string(permissions), string(scopes),
 		d.Created.Unix(), string(d.CreatedBy), d.Updated.Unix(), string(d.UpdatedBy))
 	if err != nil {
 		return fmt.Errorf("insert role definition %s: %w", d.ID, err)

@@ -1,6 +1,7 @@
 package rbac
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -9,18 +10,20 @@ import (
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/rbac/holding"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
 )
 
-// Topic is the change feed's topic of this package; keys are names of assignments and roles.
+// Topic is the change feed's topic of this package. Keys are "assignment/" and the principal,
+// "role/" or "deny/" and the name.
 const Topic = "rbac"
 
-// defaultLimit is the most assignments of a subscription, and of custom roles 5,000 are
-// allowed, as in Azure (CP §5.2, §5.3).
+// The limits of Azure (CP §5.2, §5.3), which hold where Config says no other.
 const (
-	defaultLimit    = 4000
-	definitionLimit = 5000
+	defaultLimit           = 4000
+	defaultGroupLimit      = 500
+	defaultDefinitionLimit = 5000
 )
 
 // Directory is what rbac asks about principals. It answers from memory: it is on the path
@@ -34,12 +37,28 @@ type Directory interface {
 	PrincipalType(ctx context.Context, principal id.Object) (kind PrincipalType, found bool, err error)
 }
 
+// Hierarchy is what rbac asks about management groups. It answers from memory.
+type Hierarchy interface {
+	// Above returns the management groups above a scope, nearest first; none for the root.
+	Above(ctx context.Context, scope resource.ID) ([]resource.ID, error)
+	// Below returns the management groups and subscriptions below a management group; of
+	// the root, none: everything is below it.
+	Below(ctx context.Context, scope resource.ID) ([]resource.ID, error)
+	// Exists reports whether scope is a management group.
+	Exists(ctx context.Context, scope resource.ID) (bool, error)
+}
+
 // Request is a question: may Principal do Action at Scope?
 type Request struct {
 	Principal id.Object
 	Action    string // "Microsoft.KeyVault/vaults/secrets/getSecret/action", in any letter case
 	Data      bool   // Action is a data action
 	Scope     resource.ID
+	// SubOperation is the part of the action, such as "Blob.List"; "" if it has none.
+	SubOperation string
+	// Attributes are what conditions may ask for beside what the scope itself tells: the names
+	// of the resources on the way to it.
+	Attributes []Attribute
 }
 
 // The reasons of decisions: stable codes for logs and answers.
@@ -50,12 +69,24 @@ const (
 	ReasonPrincipal      = "principal_gone"  // the principal is deleted, disabled or unknown
 )
 
-// Decision is the answer. Its pointers lead into the Policy: read only.
+// Decision is the answer. What it points to is read only.
 type Decision struct {
-	Allowed    bool
-	Reason     string
-	Assignment *Assignment     // what allowed it: the one with the longest scope, then the lowest name
-	Deny       *DenyAssignment // what forbade it
+	Allowed bool
+	Reason  string
+	Deny    *DenyAssignment // what forbade it
+
+	policy    *Policy
+	principal id.Object
+	grant     holding.Grant
+}
+
+// Assignment returns what allowed it: the assignment with the longest scope, then the
+// lowest name, without its description and its times; nil if nothing did.
+func (d Decision) Assignment() *Assignment {
+	if d.policy == nil {
+		return nil
+	}
+	return d.policy.assignment(d.principal, d.grant)
 }
 
 // Config names what a Service needs.
@@ -63,26 +94,37 @@ type Config struct {
 	Store     *store.DB
 	Audit     *audit.Log
 	Directory Directory
+	// Hierarchy knows the management groups; nil: there are none.
+	Hierarchy Hierarchy
 	Now       func() time.Time
-	// AssignmentsPerSubscription is the most assignments a subscription may hold at and
-	// below it; 0 means 4,000, as in Azure.
-	AssignmentsPerSubscription int
+	// The most assignments a subscription may hold at and below it, the most a management
+	// group may hold itself, and the most custom roles of a tenant; 0 means 4,000, 500 and
+	// 5,000, as in Azure.
+	AssignmentsPerSubscription, AssignmentsPerManagementGroup, CustomRoles int
 }
 
-// Service answers requests and keeps assignments and custom roles. It opens its own
-// transactions and is safe for concurrent use.
+// Service answers requests and keeps assignments, deny assignments and custom roles. It
+// opens its own transactions and is safe for concurrent use.
 type Service struct {
-	db        *store.DB
-	log       *audit.Log
-	directory Directory
-	now       func() time.Time
-	limit     int
-	builtIn   []*Definition
-	builtInID map[RoleID]*Definition
+	db         *store.DB
+	log        *audit.Log
+	directory  Directory
+	hierarchy  Hierarchy
+	now        func() time.Time
+	limit      int
+	groupLimit int
+	roleLimit  int
+	builtIn    []*Definition
+	builtInID  map[RoleID]*Definition
 
 	changes atomic.Uint64          // counts the changes heard of on the feed
 	current atomic.Pointer[loaded] // the policy in use; stale when changes moved on
-	loading sync.Mutex             // held by whoever reads the tables
+
+	mu    sync.Mutex // for the feed and load
+	stale staleness
+
+	loading sync.Mutex // held by whoever reads the tables
+	book    *book      // makes the policies
 }
 
 // loaded is a policy and the count of changes before it was read.
@@ -96,22 +138,21 @@ func New(c Config) (*Service, error) {
 	if c.Store == nil || c.Audit == nil || c.Directory == nil || c.Now == nil {
 		return nil, errors.New("rbac: Store, Audit, Directory and Now are needed")
 	}
-	if c.AssignmentsPerSubscription < 0 {
-		return nil, errors.New("rbac: AssignmentsPerSubscription is negative")
+	if c.AssignmentsPerSubscription < 0 || c.AssignmentsPerManagementGroup < 0 || c.CustomRoles < 0 {
+		return nil, errors.New("rbac: a limit is negative")
 	}
 	builtIn, err := BuiltInDefinitions()
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{db: c.Store, log: c.Audit, directory: c.Directory, now: c.Now,
-		limit: c.AssignmentsPerSubscription, builtIn: builtIn, builtInID: make(map[RoleID]*Definition, len(builtIn))}
-	if s.limit == 0 {
-		s.limit = defaultLimit
-	}
+	s := &Service{db: c.Store, log: c.Audit, directory: c.Directory, hierarchy: c.Hierarchy, now: c.Now,
+		limit: cmp.Or(c.AssignmentsPerSubscription, defaultLimit), groupLimit: cmp.Or(c.AssignmentsPerManagementGroup, defaultGroupLimit),
+		roleLimit: cmp.Or(c.CustomRoles, defaultDefinitionLimit), builtIn: builtIn, builtInID: make(map[RoleID]*Definition, len(builtIn)),
+		stale: staleness{all: true}}
 	for _, d := range builtIn {
 		s.builtInID[d.ID] = d
 	}
-	c.Store.Subscribe(Topic, func([]string) { s.changes.Add(1) })
+	c.Store.Subscribe(Topic, s.follow)
 	return s, nil
 }
 
@@ -124,42 +165,30 @@ func (s *Service) Decide(ctx context.Context, r Request) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	groups, alive, err := s.directory.Groups(ctx, r.Principal)
+	facts, alive, err := s.facts(ctx, r)
 	if err != nil {
 		return Decision{}, err
 	}
 	if !alive {
 		return Decision{Reason: ReasonPrincipal}, nil
 	}
-	return p.Decide(r, groups), nil
+	return p.Decide(r, facts), nil
 }
 
-// policy returns a policy that holds every change this process has heard of, reading the
-// tables if need be. Changes of other processes arrive on the feed within a second (L-3).
-func (s *Service) policy(ctx context.Context) (*Policy, error) {
-	if l := s.current.Load(); l != nil && l.changes == s.changes.Load() {
-		return l.policy, nil
+// facts gathers what a decision needs beside the policy.
+func (s *Service) facts(ctx context.Context, r Request) (f Facts, alive bool, err error) {
+	if f.Groups, alive, err = s.directory.Groups(ctx, r.Principal); err != nil || !alive {
+		return f, alive, err
 	}
-	s.loading.Lock()
-	defer s.loading.Unlock()
-	changes := s.changes.Load() // before reading: a change meanwhile makes the result stale
-	if l := s.current.Load(); l != nil && l.changes == changes {
-		return l.policy, nil
+	f.Now = s.now()
+	f.Above, err = s.above(ctx, r.Scope)
+	return f, err == nil, err
+}
+
+// above returns the management groups above a scope.
+func (s *Service) above(ctx context.Context, scope resource.ID) ([]resource.ID, error) {
+	if s.hierarchy == nil || scope.IsRoot() {
+		return nil, nil
 	}
-	var assignments []*Assignment
-	var custom []*Definition
-	err := s.db.View(ctx, func(tx *store.Tx) error {
-		var err error
-		if assignments, err = readAssignments(ctx, tx, "", nil); err != nil {
-			return err
-		}
-		custom, err = readDefinitions(ctx, tx)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	p := Compile(append(append([]*Definition{}, s.builtIn...), custom...), assignments, nil)
-	s.current.Store(&loaded{changes, p})
-	return p, nil
+	return s.hierarchy.Above(ctx, scope)
 }

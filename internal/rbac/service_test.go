@@ -168,7 +168,7 @@ func TestPutAssignmentRefuses(t *testing.T) {
 			"an unknown principal with a type":    {func(n *rbac.NewAssignment) { n.Principal, n.PrincipalType = object("ghost"), rbac.ServicePrincipal }, rbac.ErrPrincipalNotFound},
 			"a principal of another type":         {func(n *rbac.NewAssignment) { n.PrincipalType = rbac.User }, rbac.ErrPrincipalType},
 			"an unknown role":                     {func(n *rbac.NewAssignment) { n.Role = customRoleGUID }, rbac.ErrRoleNotFound},
-			"a condition":                         {func(n *rbac.NewAssignment) { n.Condition = "@Resource[a:b] StringEquals 'c'" }, rbac.ErrCondition},
+			"a condition without a version":       {func(n *rbac.NewAssignment) { n.Condition = "@Resource[a:b] StringEquals 'c'" }, rbac.ErrCondition},
 			"a management group": {func(n *rbac.NewAssignment) {
 				n.Scope = scopeID(t, "/providers/Microsoft.Management/managementGroups/m")
 			}, rbac.ErrAssignmentScope},

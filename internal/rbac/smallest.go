@@ -66,11 +66,11 @@ func (p *Policy) smallestGrant(r Request, action []byte) *Grant {
 	var best *Definition
 	var bestKey []int
 	var known operations
-	for _, d := range p.definitions { // by name
+	for _, d := range p.roles.definitions { // by name
 		if d.Type != BuiltIn {
 			continue
 		}
-		if kind, _ := d.coverage(action, r.Data); kind != "" {
+		if c := d.coverage(action, r.Data); c.kind != "" {
 			continue
 		}
 		if known.control == nil {
@@ -126,7 +126,7 @@ func (p *Policy) operations() operations {
 			}
 		}
 	}
-	for _, d := range p.definitions {
+	for _, d := range p.roles.definitions {
 		if d.Type != BuiltIn {
 			continue
 		}
@@ -147,15 +147,15 @@ func (p *Policy) operations() operations {
 
 // grantedBy counts the operations a role grants on both planes, and its stars.
 func (o operations) grantedBy(d *Definition) int {
-	role := compileBlocks(d.Permissions, true)
+	role := compileBlocks(d.Permissions)
 	count := 0
 	for _, name := range o.control {
-		if role.covers(name, false) {
+		if role.covers(name, false) != coversNot {
 			count++
 		}
 	}
 	for _, name := range o.data {
-		if role.covers(name, true) {
+		if role.covers(name, true) != coversNot {
 			count++
 		}
 	}

@@ -1,11 +1,13 @@
 package rbac
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/rbac/condition"
 	"github.com/sealring/sealring/internal/rbac/pattern"
 )
 
@@ -19,36 +21,37 @@ func (s *Service) Why(ctx context.Context, r Request) (Explanation, error) {
 	if err != nil {
 		return Explanation{}, err
 	}
-	groups, alive, err := s.directory.Groups(ctx, r.Principal)
+	facts, alive, err := s.facts(ctx, r)
 	if err != nil {
 		return Explanation{}, err
 	}
 	if !alive {
 		return p.explainGone(r), nil
 	}
-	return p.Why(r, groups), nil
+	return p.Why(r, facts), nil
 }
 
-// Why explains the decision on r for a living principal that is a member of groups, transitively.
-func (p *Policy) Why(r Request, groups []id.Object) Explanation {
-	e := Explanation{Request: r, Decision: p.Decide(r, groups)}
+// Why explains the decision on r for a living principal.
+func (p *Policy) Why(r Request, f Facts) Explanation {
+	e := Explanation{Request: r, Decision: p.Decide(r, f)}
 	action := pattern.Fold(nil, r.Action)
+	facts := newEvaluation(r, f, action)
 	switch {
 	case e.Decision.Allowed:
-		a := e.Decision.Assignment
-		d := p.roles[a.Role]
-		_, pattern := d.coverage(action, r.Data)
-		e.Rule = &Rule{Role: d.ID, Name: d.Name, Pattern: pattern, Scope: a.Scope, ViaGroup: a.Principal != r.Principal}
-		e.Sentence = fmt.Sprintf("Allowed: the role %q, assigned%s at %s, grants %q, which covers %s.",
-			d.Name, via(e.Rule.ViaGroup), a.Scope, pattern, plainly(r))
+		a := e.Decision.Assignment()
+		d := p.roles.byID[a.Role]
+		c := d.coverageIn(facts)
+		e.Rule = &Rule{Role: d.ID, Name: d.Name, Pattern: c.pattern, Scope: a.Scope, ViaGroup: a.Principal != r.Principal, Condition: cmp.Or(a.Condition, c.condition)}
+		e.Sentence = fmt.Sprintf("Allowed: the role %q, assigned%s at %s, grants %q, which covers %s.%s",
+			d.Name, via(e.Rule.ViaGroup), a.Scope, c.pattern, plainly(r), under(e.Rule.Condition))
 	case e.Decision.Deny != nil:
 		a := e.Decision.Deny
-		_, pattern := (&Definition{Permissions: a.Permissions}).coverage(action, r.Data)
-		e.Rule = &Rule{Name: a.DisplayName, Pattern: pattern, Scope: a.Scope, ViaGroup: !slices.Contains(a.Principals, r.Principal)}
+		c := (&Definition{Permissions: a.Permissions}).coverage(action, r.Data)
+		e.Rule = &Rule{Name: a.DisplayName, Pattern: c.pattern, Scope: a.Scope, ViaGroup: !slices.Contains(a.Principals, r.Principal), Condition: c.condition}
 		e.Sentence = fmt.Sprintf("Denied: the deny assignment %q at %s forbids %q, which covers %s. No role can override it.",
-			a.DisplayName, a.Scope, pattern, plainly(r))
+			a.DisplayName, a.Scope, c.pattern, plainly(r))
 	default:
-		e.NearMisses = p.nearMisses(r, groups, action)
+		e.NearMisses = p.nearMisses(r, f, facts)
 		e.Grant = p.smallestGrant(r, action)
 		e.Sentence = fmt.Sprintf("Denied: no role assigned to the principal at %s or above it grants %s.%s",
 			r.Scope, plainly(r), p.planeHint(r, action, e.Grant))
@@ -56,15 +59,18 @@ func (p *Policy) Why(r Request, groups []id.Object) Explanation {
 	return e
 }
 
+// under is a further sentence for a rule with a condition.
+func under(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " Its condition holds: " + text
+}
+
 // explainGone explains the refusal of a principal that is deleted, disabled or unknown.
 func (p *Policy) explainGone(r Request) Explanation {
 	e := Explanation{Request: r, Decision: Decision{Reason: ReasonPrincipal}}
-	held := 0
-	for _, a := range p.assignments {
-		if a.Principal == r.Principal {
-			held++
-		}
-	}
+	held := len(p.set.Of(r.Principal).Grants)
 	e.Sentence = fmt.Sprintf("Denied: the principal %s is deleted, disabled or unknown, so it may do nothing; %d assignments still name it. A new object with its name has another id and needs grants of its own.",
 		r.Principal, held)
 	return e
@@ -100,10 +106,16 @@ func (p *Policy) planeHint(r Request, action []byte, found *Grant) string {
 	return fmt.Sprintf(" No built-in role grants it there: it is %s.", plainly(other))
 }
 
-// coverage says how a role stands to the folded action: "" and the pattern where it grants
-// it, else the kind of near miss.
-func (d *Definition) coverage(action []byte, data bool) (kind, pattern string) {
-	kind = MissRole
+// covering is how a role stands to an action: kind is "" where it grants it, else the kind
+// of near miss; condition is the text that the grant depends on.
+type covering struct {
+	kind, pattern, condition string
+	value                    condition.Truth // of the condition, where there are facts
+}
+
+// coverage says how a role stands to the folded action, without regard to any request.
+func (d *Definition) coverage(action []byte, data bool) (best covering) {
+	best.kind = MissRole
 	for _, p := range d.Permissions {
 		grants, cuts, other := p.Actions, p.NotActions, p.DataActions
 		if data {
@@ -114,16 +126,37 @@ func (d *Definition) coverage(action []byte, data bool) (kind, pattern string) {
 		elsewhere, crosses := firstMatch(other, action)
 		switch {
 		case covers && !isCut && p.Condition == "":
-			return "", text
+			return covering{pattern: text}
 		case covers && !isCut:
-			kind, pattern = MissCondition, text
-		case covers && kind != MissCondition:
-			kind, pattern = MissCut, cut
-		case crosses && kind == MissRole:
-			kind, pattern = MissPlane, elsewhere
+			best = covering{kind: MissCondition, pattern: text, condition: p.Condition}
+		case covers && best.kind != MissCondition:
+			best = covering{kind: MissCut, pattern: cut}
+		case crosses && best.kind == MissRole:
+			best = covering{kind: MissPlane, pattern: elsewhere}
 		}
 	}
-	return kind, pattern
+	return best
+}
+
+// coverageIn is coverage with the conditions of the blocks evaluated for a request.
+func (d *Definition) coverageIn(e *evaluation) covering {
+	best := d.coverage(e.action, e.request.Data)
+	if best.kind != MissCondition {
+		return best
+	}
+	for _, p := range d.Permissions {
+		c := (&Definition{Permissions: []Permission{p}}).coverage(e.action, e.request.Data)
+		if c.kind != MissCondition {
+			continue
+		}
+		parsed := condition.OrUnknown(c.condition)
+		if c.value = parsed.Eval(e); c.value == condition.True {
+			c.kind = ""
+			return c
+		}
+		best = c
+	}
+	return best
 }
 
 // firstMatch returns the first of the patterns that matches the folded action.
@@ -141,21 +174,27 @@ func firstMatch(patterns []string, action []byte) (string, bool) {
 var missOrder = []string{MissScope, MissPlane, MissCut, MissCondition, MissRole}
 
 // nearMisses returns the assignments that almost allowed a refused request.
-func (p *Policy) nearMisses(r Request, groups []id.Object, action []byte) []NearMiss {
+func (p *Policy) nearMisses(r Request, f Facts, facts *evaluation) []NearMiss {
 	var misses []NearMiss
-	for _, a := range p.assignments {
-		d := p.roles[a.Role]
-		if d == nil || a.Principal != r.Principal && !slices.Contains(groups, a.Principal) {
-			continue
+	for _, holder := range append([]id.Object{r.Principal}, f.Groups...) {
+		for _, a := range p.held(holder) {
+			d := p.roles.byID[a.Role]
+			if d == nil {
+				continue
+			}
+			c := d.coverageIn(facts)
+			applies := a.Scope.Contains(r.Scope) || slices.ContainsFunc(f.Above, a.Scope.Equal)
+			switch {
+			case c.kind == "" && !applies:
+				c.kind = MissScope
+			case !applies:
+				continue
+			case c.kind == "":
+				parsed := condition.OrUnknown(a.Condition)
+				c = covering{kind: MissCondition, pattern: c.pattern, condition: a.Condition, value: parsed.Eval(facts)}
+			}
+			misses = append(misses, NearMiss{Kind: c.kind, Assignment: a, Role: d.Name, Sentence: missSentence(c, d, a, r)})
 		}
-		kind, pattern := d.coverage(action, r.Data)
-		applies := a.Scope.Contains(r.Scope)
-		if kind == "" && !applies {
-			kind = MissScope
-		} else if !applies {
-			continue
-		}
-		misses = append(misses, NearMiss{Kind: kind, Assignment: a, Role: d.Name, Sentence: missSentence(kind, pattern, d, a, r)})
 	}
 	slices.SortStableFunc(misses, func(a, b NearMiss) int {
 		return slices.Index(missOrder, a.Kind) - slices.Index(missOrder, b.Kind)
@@ -164,19 +203,22 @@ func (p *Policy) nearMisses(r Request, groups []id.Object, action []byte) []Near
 }
 
 // missSentence says in words why an assignment did not help.
-func missSentence(kind, pattern string, d *Definition, a *Assignment, r Request) string {
-	switch kind {
+func missSentence(c covering, d *Definition, a *Assignment, r Request) string {
+	switch c.kind {
 	case MissScope:
 		return fmt.Sprintf("The role %q would grant it, but is assigned at %s, which does not hold %s.", d.Name, a.Scope, r.Scope)
 	case MissPlane:
 		if r.Data {
-			return fmt.Sprintf("The role %q at %s grants %q on the control plane only; this is a data action.", d.Name, a.Scope, pattern)
+			return fmt.Sprintf("The role %q at %s grants %q on the control plane only; this is a data action.", d.Name, a.Scope, c.pattern)
 		}
-		return fmt.Sprintf("The role %q at %s grants %q on the data plane only; this is a control action.", d.Name, a.Scope, pattern)
+		return fmt.Sprintf("The role %q at %s grants %q on the data plane only; this is a control action.", d.Name, a.Scope, c.pattern)
 	case MissCut:
-		return fmt.Sprintf("The role %q at %s leaves it out: %q is among what it does not grant.", d.Name, a.Scope, pattern)
+		return fmt.Sprintf("The role %q at %s leaves it out: %q is among what it does not grant.", d.Name, a.Scope, c.pattern)
 	case MissCondition:
-		return fmt.Sprintf("The role %q at %s grants it under a condition. Conditions are not evaluated, so it grants nothing.", d.Name, a.Scope)
+		if c.value == condition.Unknown {
+			return fmt.Sprintf("The role %q at %s grants it under a condition that asks for what is not known of this request, so it grants nothing: %s", d.Name, a.Scope, c.condition)
+		}
+		return fmt.Sprintf("The role %q at %s grants it under a condition that does not hold: %s", d.Name, a.Scope, c.condition)
 	}
 	return fmt.Sprintf("The role %q at %s applies here and does not grant it.", d.Name, a.Scope)
 }

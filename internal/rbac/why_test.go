@@ -39,14 +39,14 @@ func TestWhyNamesTheRuleAndTheNearMisses(t *testing.T) {
 	} {
 		c.ask.Principal = object("p")
 		a := &rbac.Assignment{Name: assignmentID(1), Scope: c.at, Role: roles[c.role], Principal: object("p")}
-		e := rbac.Compile(builtIns(t), []*rbac.Assignment{a}, nil).Why(c.ask, nil)
+		e := rbac.Compile(builtIns(t), []*rbac.Assignment{a}, nil).Why(c.ask, rbac.Facts{})
 		if e.Decision.Allowed || len(e.NearMisses) != 1 || e.NearMisses[0].Kind != c.miss || e.Grant == nil || e.Grant.RoleName != c.grant {
 			t.Errorf("%s: %+v, grant %+v", name, e, e.Grant)
 			continue
 		}
 		// The promise: the grant it names changes the decision.
 		granted := &rbac.Assignment{Name: assignmentID(2), Scope: e.Grant.Scope, Role: e.Grant.Role, Principal: object("p")}
-		after := rbac.Compile(builtIns(t), []*rbac.Assignment{a, granted}, nil).Why(c.ask, nil)
+		after := rbac.Compile(builtIns(t), []*rbac.Assignment{a, granted}, nil).Why(c.ask, rbac.Facts{})
 		if !after.Decision.Allowed || after.Rule == nil || after.Rule.Role != e.Grant.Role || after.Grant != nil {
 			t.Errorf("%s: after the grant %+v", name, after)
 		}
@@ -72,12 +72,12 @@ func TestTheSmallestGrantIsWhatAPersonWouldGive(t *testing.T) {
 		{"Microsoft.Authorization/roleDefinitions/write", false, "User Access Administrator"},
 		{"Contoso.Unknown/things/write", false, "Contributor"},
 	} {
-		e := policy.Why(rbac.Request{Principal: object("p"), Action: c.action, Data: c.data, Scope: vault}, nil)
+		e := policy.Why(rbac.Request{Principal: object("p"), Action: c.action, Data: c.data, Scope: vault}, rbac.Facts{})
 		if e.Grant == nil || e.Grant.RoleName != c.want {
 			t.Errorf("%s: %+v, want %s", c.action, e.Grant, c.want)
 		}
 	}
-	e := policy.Why(rbac.Request{Principal: object("p"), Action: vmRead, Data: true, Scope: vault}, nil)
+	e := policy.Why(rbac.Request{Principal: object("p"), Action: vmRead, Data: true, Scope: vault}, rbac.Facts{})
 	if e.Grant != nil || !strings.Contains(e.Sentence, "it is the control action") {
 		t.Errorf("a control action asked for as data: %s (%+v)", e.Sentence, e.Grant)
 	}
@@ -90,12 +90,12 @@ func TestWhyOfDenialsGroupsAndTheDeleted(t *testing.T) {
 		Permissions: []rbac.Permission{{Actions: []string{"*/write"}}}}
 	policy := rbac.Compile(builtIns(t), []*rbac.Assignment{a}, []*rbac.DenyAssignment{deny})
 	ask := rbac.Request{Principal: object("p"), Action: "Microsoft.KeyVault/vaults/write", Scope: vault}
-	e := policy.Why(ask, []id.Object{object("team")})
+	e := policy.Why(ask, rbac.Facts{Groups: []id.Object{object("team")}})
 	if e.Decision.Deny == nil || e.Rule == nil || e.Rule.Name != "freeze" || e.Rule.Pattern != "*/write" || e.Grant != nil {
 		t.Errorf("denied: %+v", e)
 	}
 	ask.Action = "Microsoft.KeyVault/vaults/read"
-	if e := policy.Why(ask, []id.Object{object("team")}); !e.Decision.Allowed || !e.Rule.ViaGroup || !strings.Contains(e.Sentence, "to a group") {
+	if e := policy.Why(ask, rbac.Facts{Groups: []id.Object{object("team")}}); !e.Decision.Allowed || !e.Rule.ViaGroup || !strings.Contains(e.Sentence, "to a group") {
 		t.Errorf("through a group: %+v", e)
 	}
 

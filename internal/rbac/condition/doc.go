@@ -110,3 +110,13 @@ func (c *Condition) Eval(f Facts) Truth {
 	}
 	return c.root.eval(f)
 }
+
+// OrUnknown is Parse for what was stored: a text that is no condition becomes one that is
+// always Unknown, so that nothing is granted under it.
+func OrUnknown(text string) Condition {
+	c, err := Parse(text)
+	if err != nil {
+		return Condition{root: unknowable{}, text: text}
+	}
+	return c
+}

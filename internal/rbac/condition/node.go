@@ -248,3 +248,10 @@ func (c *comparison) print(b *strings.Builder, _ int) {
 		}
 	}
 }
+
+// unknowable is what stands for a condition that cannot be read.
+type unknowable struct{}
+
+func (unknowable) eval(Facts) Truth { return Unknown }
+
+func (unknowable) print(b *strings.Builder, _ int) { b.WriteString("?") }

@@ -58,6 +58,9 @@ func pagesFor(principals int) int {
 
 // With returns a Set in which the principals hold what is said here and nothing else.
 func (b *Book) With(s *Set, changed map[id.Object][]Entry) *Set {
+	if len(changed) == 0 {
+		return s
+	}
 	next := &Set{pages: slices.Clone(s.pages), count: s.count, holders: s.holders}
 	if len(next.pages) == 0 {
 		next.pages = make([]*page, 1)

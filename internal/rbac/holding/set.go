@@ -48,6 +48,7 @@ func (s *Set) Len() int { return s.count }
 
 // Holding is the grants of one principal; the zero Holding is none.
 type Holding struct {
+	Principal id.Object
 	// Depths has the DepthBit of every scope among the grants.
 	Depths uint32
 	Grants []Grant
@@ -78,7 +79,7 @@ func (s *Set) Of(principal id.Object) Holding {
 		if i+1 < len(on.holders) {
 			to = on.holders[i+1].from
 		}
-		return Holding{Depths: h.depths, Grants: on.grants[h.from:to:to]}
+		return Holding{Principal: principal, Depths: h.depths, Grants: on.grants[h.from:to:to]}
 	}
 	return Holding{}
 }
