@@ -30,6 +30,8 @@ type Config struct {
 	KEK KEK `yaml:"kek"`
 	// Tokens says how long tokens live.
 	Tokens Tokens `yaml:"tokens"`
+	// Federation says which outside issuers may be asked for their keys, and how.
+	Federation Federation `yaml:"federation"`
 	// Azure switches Azure's awkward behaviours on (D-8).
 	Azure Azure `yaml:"azure"`
 	// Log says what is logged, and how long the audit log is kept.
@@ -91,6 +93,30 @@ type Tokens struct {
 	ManagedIdentity time.Duration `yaml:"managed_identity"`
 }
 
+// Federation is about the issuers that federated credentials name. Which of them is trusted
+// each credential says; this is what is asked for their sake, and with which keys.
+type Federation struct {
+	// Allow lists issuers' hosts that may lie in a private network or use other ports than 443:
+	// "host", "host:port", or "host:*" for any port. A server that listens on loopback always
+	// allows this machine, and plain http to it. Default none.
+	Allow []string `yaml:"allow"`
+	// CAFile holds further authorities (PEM) for issuers' TLS certificates. Default "": the system's.
+	CAFile string `yaml:"ca_file"`
+	// Issuers are those of which more is said than their URL. Default none.
+	Issuers []FederationIssuer `yaml:"issuers"`
+}
+
+// FederationIssuer is an issuer with keys of its own, or that may use further algorithms.
+type FederationIssuer struct {
+	// URL is the issuer, compared byte for byte.
+	URL string `yaml:"url"`
+	// KeysFile holds its JSON Web Key Set, for issuers that publish none where we could fetch
+	// it. Default "": it is fetched.
+	KeysFile string `yaml:"keys_file"`
+	// Algorithms it may sign with. Default RS256; with KeysFile whatever its keys are for.
+	Algorithms []string `yaml:"algorithms"`
+}
+
 // Azure holds the switches of D-8. All are off by default; preset: strict turns all on.
 type Azure struct {
 	// Preset is "" or "strict".
@@ -101,6 +127,9 @@ type Azure struct {
 	Throttle *bool `yaml:"throttle"`
 	// StrictAPIVersions refuses api-versions that Azure does not list.
 	StrictAPIVersions *bool `yaml:"strict_api_versions"`
+	// FederationLimits allows 20 federated credentials for each application or identity, one write of an
+	// identity's at a time, and RS256 only.
+	FederationLimits *bool `yaml:"federation_limits"`
 	// StrictVaultAudience refuses a vault token whose audience ends in a slash.
 	StrictVaultAudience *bool `yaml:"strict_vault_audience"`
 }

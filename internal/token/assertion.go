@@ -62,6 +62,8 @@ type Assertion struct {
 	Expires time.Time
 	// Thumbprint is the SHA-256 of the certificate that signed it, base64url.
 	Thumbprint string
+	// Digest names the assertion for single use, as UnverifiedAssertion.Digest does.
+	Digest []byte
 }
 
 // AssertionAudiences returns the audiences under which a tenant, named by its id or a
@@ -123,7 +125,9 @@ func VerifyClientAssertion(text string, want Expect) (Assertion, error) {
 		return Assertion{}, err
 	}
 	sum := sha256.Sum256(by.Certificate.Raw)
+	whole := UnverifiedAssertion{Issuer: c.iss, ID: c.jti, u: u}
 	return Assertion{
+		Digest: whole.Digest(),
 		Client: want.Client, JTI: c.jti, Expires: time.Unix(c.exp, 0).UTC(),
 		Thumbprint: base64.RawURLEncoding.EncodeToString(sum[:]),
 	}, nil
