@@ -91,6 +91,7 @@ type Room struct {
 	pages         pager
 	providers     []Provider
 	namespaces    map[string]Provider // by folded name
+	table         table
 	tenant        id.Tenant
 	audiences     []string
 	location      string
@@ -110,11 +111,9 @@ func New(c Config) (*Room, error) {
 		pages: c.Pages, providers: c.Providers, namespaces: map[string]Provider{}, tenant: c.Tenant,
 		audiences: c.Audiences, location: c.Location}
 	for _, p := range c.Providers {
-		if _, twice := m.namespaces[fold(p.Namespace)]; twice {
-			return nil, errors.New("arm: the provider " + p.Namespace + " is listed twice")
-		}
 		m.namespaces[fold(p.Namespace)] = p
 	}
+	m.table = newTable(c.Providers)
 	m.handler = httpd.Wrap(httpd.Config{Room: "arm", Log: c.Log, Now: c.Now, NewID: c.IDs.Text, MaxBody: maxBody, WriteError: m.writeError}, m.serve)
 	return m, nil
 }

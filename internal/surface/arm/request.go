@@ -113,3 +113,6 @@ func lowerQuery(raw string) (url.Values, error) {
 	}
 	return folded, nil
 }
+
+// Location is the short name of the installation's location.
+func (r *Request) Location() string { return r.room.location }

@@ -67,29 +67,18 @@ func targetOf(route Route, r *Request) (resource.ID, error) {
 // find looks the path up in the table; the first route that fits path and method wins.
 func (m *Room) find(hr *http.Request, path []string) (Route, *Request, bool) {
 	r := &Request{http: hr, room: m, query: url.Values{}}
-	for _, p := range m.providers {
-		for _, route := range p.Routes {
-			if route.method != hr.Method {
-				continue
-			}
-			if canonical, vars, ok := route.match(path); ok {
-				r.path, r.vars, r.Action = "/"+strings.Join(canonical, "/"), vars, route.action
-				return route, r, true
-			}
-		}
+	route, canonical, vars, ok := m.table.find(hr.Method, path)
+	if ok {
+		r.path, r.vars, r.Action = "/"+strings.Join(canonical, "/"), vars, route.action
 	}
-	return Route{}, r, false
+	return route, r, ok
 }
 
 // unknown says why nothing serves the path: another method does, or the type or the
 // namespace is not known.
 func (m *Room) unknown(method string, path []string) error {
-	for _, p := range m.providers {
-		for _, route := range p.Routes {
-			if _, _, ok := route.match(path); ok {
-				return ErrMethod.With("The requested resource does not support http method '%s'.", clip(method))
-			}
-		}
+	if _, _, _, ok := m.table.find("", path); ok {
+		return ErrMethod.With("The requested resource does not support http method '%s'.", clip(method))
 	}
 	for i := len(path) - 2; i >= 0; i-- {
 		if !same(path[i], "providers") {
@@ -173,9 +162,9 @@ func (m *Room) run(w http.ResponseWriter, hr *http.Request, route Route, r *Requ
 			r.Version = q.Get("api-version")
 		}
 	}
-	resp, err := route.handle(hr.Context(), r)
+	resp, err := m.answer(hr.Context(), route, r)
 	if err != nil {
-		return m.explained(r, err)
+		return err
 	}
 	return resp.write(w, hr)
 }

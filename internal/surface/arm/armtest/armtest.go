@@ -114,14 +114,16 @@ func (l *living) PrincipalType(ctx context.Context, p id.Object) (rbac.Principal
 // Fixture is Resource Manager over a real domain: one tenant, one subscription, the group
 // "rg", and principals "owner", "reader", "nobody" and whom a test adds.
 type Fixture struct {
-	T       testing.TB
-	DB      *store.DB
-	RBAC    *rbac.Service
-	Dir     *directory.Directory
-	Tenant  id.Tenant
-	People  people
-	Routes  []arm.Provider
-	handler http.Handler
+	T      testing.TB
+	DB     *store.DB
+	RBAC   *rbac.Service
+	Dir    *directory.Directory
+	Tenant id.Tenant
+	People people
+	Routes []arm.Provider
+	// Identities mints what hosts may ask for.
+	Identities *managedidentity.Service
+	handler    http.Handler
 }
 
 // Open builds a Fixture over db.
@@ -154,7 +156,7 @@ func Open(t testing.TB, db *store.DB) *Fixture {
 		IDs: ids, CloudName: "SealringCloud", Location: "local", LocationName: "Local", Domain: "sealring.internal", Portal: "https://portal.sealring.internal:8443"})
 	room := Must[*arm.Room](t)(arm.New(arm.Config{Log: quiet, Now: now, IDs: ids, Authenticator: f.People, Authorizer: f.RBAC, Scopes: resources, Audit: log,
 		Pages: pages, Providers: f.Routes, Tenant: f.Tenant, Audiences: []string{Base}, Location: "local"}))
-	f.handler = room
+	f.handler, f.Identities = room, identities
 
 	Check(t, resources.PutSubscription(ctx, resource.Subscription{ID: "11111111-1111-1111-1111-111111111111", Tenant: f.Tenant, Name: "Sub"}))
 	f.Person("owner", Owner, Sub)

@@ -16,6 +16,7 @@ import (
 	"github.com/sealring/sealring/internal/surface/arm"
 	"github.com/sealring/sealring/internal/surface/arm/provider/authorization"
 	"github.com/sealring/sealring/internal/surface/arm/provider/compute"
+	"github.com/sealring/sealring/internal/surface/arm/provider/hosts"
 	"github.com/sealring/sealring/internal/surface/arm/provider/insights"
 	"github.com/sealring/sealring/internal/surface/arm/provider/keyvault"
 	"github.com/sealring/sealring/internal/surface/arm/provider/resources"
@@ -61,7 +62,7 @@ type Deps struct {
 // All lists the providers. It is the table of what Resource Manager serves.
 func All(d Deps) []arm.Provider {
 	base := tracked.Deps{Resources: d.Resources, Identities: d.Identities}
-	return []arm.Provider{
+	return append([]arm.Provider{
 		resources.New(resources.Deps{Deps: base, RBAC: d.RBAC, Vaults: d.Vaults, Tenants: d.Tenants, CloudName: d.CloudName,
 			Location: d.Location, LocationName: d.LocationName, Portal: d.Portal}),
 		authorization.New(authorization.Deps{RBAC: d.RBAC, Resources: d.Resources}),
@@ -70,5 +71,5 @@ func All(d Deps) []arm.Provider {
 		web.New(web.Deps{Deps: base, Audit: d.Audit, Domain: d.Domain}),
 		insights.New(insights.Deps{Audit: d.Audit, Now: d.Now}),
 		keyvault.New(keyvault.Deps{Vaults: d.Vaults, Resources: d.Resources}),
-	}
+	}, hosts.All(hosts.Deps{Deps: base, IDs: d.IDs, Domain: d.Domain})...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
 )
 
@@ -63,7 +64,7 @@ func (e catalogEntry) wire(scope, locationName string) wireProvider {
 	for _, t := range e.ResourceTypes {
 		wt := wireProviderType{ResourceType: t.ResourceType, Locations: []string{locationName}, APIVersions: t.APIVersions, Capabilities: t.Capabilities}
 		if wt.Capabilities == "" {
-			wt.Capabilities = "None"
+			wt.Capabilities = capabilities(e.Namespace + "/" + t.ResourceType)
 		}
 		for _, v := range t.APIVersions {
 			if !strings.Contains(v, "-preview") {
@@ -74,6 +75,18 @@ func (e catalogEntry) wire(scope, locationName string) wireProvider {
 		w.ResourceTypes = append(w.ResourceTypes, wt)
 	}
 	return w
+}
+
+// capabilities says what the things of a type can do that types.json does not list.
+func capabilities(fullType string) string {
+	const moves = "CrossResourceGroupResourceMove, CrossSubscriptionResourceMove, "
+	switch rules := resource.RulesFor(fullType); {
+	case rules.System:
+		return moves + "SystemAssignedResourceIdentity, SupportsTags, SupportsLocation"
+	case strings.HasPrefix(fullType, "Microsoft.Resources/"), strings.HasPrefix(fullType, "Microsoft.Authorization/"), strings.Count(fullType, "/") > 1:
+		return "None"
+	}
+	return moves + "SupportsTags, SupportsLocation"
 }
 
 // findEntry returns the entry of a namespace in any letter case. Errors: arm.ErrNamespace.

@@ -5,10 +5,12 @@
 package tracked
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sealring/sealring/internal/managedidentity"
@@ -23,20 +25,48 @@ type Deps struct {
 }
 
 // Type is a resource type that is stored as it is sent and may carry identities. One set
-// of handlers serves them all; what differs is here (CP §4.2).
+// of handlers serves them all; what differs is here (CP §4.2). Kind is needed, the rest has
+// useful zeroes.
 type Type struct {
 	Deps
-	Kind    string         // full type, in its own spelling
-	Created int            // status of a PUT that creates (CP §2.7)
-	Name    *regexp.Regexp // rule for the last name (CP §4.1)
+	Kind    string // full type, in its own spelling
+	Created int    // status of a PUT that creates (CP §2.7); 0 means 201
+	Deleted int    // status of a DELETE of what was there; 0 means 200
+	// Returns says that DELETE answers with what was there.
+	Returns bool
+	Name    *regexp.Regexp // rule for the last name (CP §4.1); nil means that of ids
+	// Setting says that the type is a setting of its parent rather than a thing: lists of
+	// resources leave it out, and it needs no location.
+	Setting bool
+	// Made names properties that only Show gives: what a body says of them is ignored.
+	Made []string
+	// Verbatim names properties that are stored without looking for credentials in them.
+	Verbatim []string
+	// Prepare looks at a write before it is made, and may change the properties that are
+	// stored. Nil does nothing.
+	Prepare func(ctx context.Context, r *arm.Request, w Write) error
 	// Settle fills in, when a body is written, the members that are made once, and takes out
 	// what must not be kept; stored are the properties of before. Nil does nothing.
 	Settle func(r *resource.Resource, stored, props arm.Object)
 	// Show fills in the members that clients dereference (CP §4.3). Nil does nothing.
 	Show func(r *arm.Request, res resource.Resource, w *Resource, props arm.Object)
-	// After runs behind a successful PUT or PATCH with the request's properties. Nil does nothing.
-	After func(ctx context.Context, r *arm.Request, res resource.Resource, props arm.Object) error
+	// After runs behind a successful PUT or PATCH with the request's properties, and returns
+	// what is answered. Nil does nothing.
+	After func(ctx context.Context, r *arm.Request, res resource.Resource, props arm.Object) (resource.Resource, error)
+	// Gone runs behind a successful DELETE of what was there. Nil does nothing.
+	Gone func(ctx context.Context, was resource.Resource) error
 }
+
+// Write is a write that is about to be made.
+type Write struct {
+	Patch bool
+	// Body is the whole body, Properties its member of that name: what is done to it is
+	// what is stored. Both are never nil.
+	Body, Properties arm.Object
+}
+
+// child reports whether the type stands below another one.
+func (t Type) child() bool { return strings.Count(t.Kind, "/") > 1 }
 
 // Path is the pattern of the type below a group: with the last name, and without it.
 func (t Type) Path() (item, collection string) {
@@ -60,7 +90,7 @@ func (t Type) Routes() []arm.Route {
 		arm.Delete(arm.InGroup+item, t.Kind+"/delete", t.delete),
 		arm.List(arm.InGroup+collection, t.Kind+"/read", t.list),
 	}
-	if strings.Count(t.Kind, "/") == 1 {
+	if !t.child() {
 		routes = append(routes, arm.List(arm.InSubscription+collection, t.Kind+"/read", t.list))
 	}
 	return routes
@@ -85,10 +115,10 @@ func (t Type) head(ctx context.Context, r *arm.Request) (arm.Response, error) {
 
 // put creates or replaces the resource and its identity block.
 func (t Type) put(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	if !t.Name.MatchString(r.Target.Name()) {
+	if t.Name != nil && !t.Name.MatchString(r.Target.Name()) {
 		return arm.Response{}, arm.ErrName.With("The name '%s' is not valid for a resource of type '%s'.", r.Target.Name(), t.Kind)
 	}
-	w, props, err := t.write(r, false)
+	w, props, err := t.write(ctx, r, false)
 	if err != nil {
 		return arm.Response{}, err
 	}
@@ -96,18 +126,18 @@ func (t Type) put(ctx context.Context, r *arm.Request) (arm.Response, error) {
 	if err != nil {
 		return arm.Response{}, err
 	}
-	if err := t.afterwards(ctx, r, res, props); err != nil {
+	if res, err = t.afterwards(ctx, r, res, props); err != nil {
 		return arm.Response{}, err
 	}
 	if created {
-		return t.answer(r, t.Created, res)
+		return t.answer(r, cmp.Or(t.Created, http.StatusCreated), res)
 	}
 	return t.answer(r, http.StatusOK, res)
 }
 
 // patch merges the body into the resource and its identity block.
 func (t Type) patch(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	w, props, err := t.write(r, true)
+	w, props, err := t.write(ctx, r, true)
 	if err != nil {
 		return arm.Response{}, err
 	}
@@ -115,22 +145,29 @@ func (t Type) patch(ctx context.Context, r *arm.Request) (arm.Response, error) {
 	if err != nil {
 		return arm.Response{}, err
 	}
-	if err := t.afterwards(ctx, r, res, props); err != nil {
+	if res, err = t.afterwards(ctx, r, res, props); err != nil {
 		return arm.Response{}, err
 	}
 	return t.answer(r, http.StatusOK, res)
 }
 
 // afterwards calls After, where the type has one.
-func (t Type) afterwards(ctx context.Context, r *arm.Request, res resource.Resource, props arm.Object) error {
+func (t Type) afterwards(ctx context.Context, r *arm.Request, res resource.Resource, props arm.Object) (resource.Resource, error) {
 	if t.After == nil {
-		return nil
+		return res, nil
 	}
 	return t.After(ctx, r, res, props)
 }
 
 // delete removes the resource, what lies below it and their identities.
 func (t Type) delete(ctx context.Context, r *arm.Request) (arm.Response, error) {
+	var was resource.Resource
+	if t.Returns || t.Gone != nil {
+		var err error
+		if was, err = t.Resources.Get(ctx, r.Target); err != nil && !errors.Is(err, resource.ErrNotFound) {
+			return arm.Response{}, err
+		}
+	}
 	existed, err := t.Identities.DeleteHost(ctx, r.Target, r.Precondition())
 	if err != nil {
 		return arm.Response{}, err
@@ -138,7 +175,16 @@ func (t Type) delete(ctx context.Context, r *arm.Request) (arm.Response, error) 
 	if !existed {
 		return arm.NoContent()
 	}
-	return arm.Response{Status: http.StatusOK}, nil
+	if t.Gone != nil {
+		if err := t.Gone(ctx, was); err != nil {
+			return arm.Response{}, err
+		}
+	}
+	answer := arm.Response{Status: cmp.Or(t.Deleted, http.StatusOK)}
+	if t.Returns && !was.ID.IsZero() {
+		answer.Body = t.Wire(r, was)
+	}
+	return answer, nil
 }
 
 // list answers with the resources of the type that the caller may read.
@@ -153,7 +199,7 @@ func (t Type) list(ctx context.Context, r *arm.Request) (arm.Response, error) {
 		}
 	}
 	fetch := func(ctx context.Context, after string, limit int) ([]resource.Resource, string, error) {
-		return t.Resources.List(ctx, resource.Query{Scope: r.Target, Type: t.Kind, After: after, Limit: limit})
+		return t.Resources.List(ctx, resource.Query{Scope: r.Target, Type: t.Kind, Hidden: t.Setting, After: after, Limit: limit})
 	}
 	return arm.Page(ctx, r, fetch, func(ctx context.Context, res resource.Resource) (any, error) {
 		visible, err := r.Visible(ctx, res.ID)
@@ -169,7 +215,7 @@ func (t Type) list(ctx context.Context, r *arm.Request) (arm.Response, error) {
 var envelope = []string{"id", "name", "type", "location", "tags", "identity", "sku", "kind", "plan", "managedBy", "properties", "systemData", "etag"}
 
 // write turns the body into a write of the resource, and returns its properties as sent.
-func (t Type) write(r *arm.Request, patch bool) (managedidentity.HostWrite, arm.Object, error) {
+func (t Type) write(ctx context.Context, r *arm.Request, patch bool) (managedidentity.HostWrite, arm.Object, error) {
 	body, err := r.Body()
 	if err != nil {
 		return managedidentity.HostWrite{}, nil, err
@@ -188,10 +234,19 @@ func (t Type) write(r *arm.Request, patch bool) (managedidentity.HostWrite, arm.
 	if err != nil {
 		return managedidentity.HostWrite{}, nil, err
 	}
+	if f.properties == nil {
+		f.properties = arm.Object{}
+	}
+	if t.Prepare != nil {
+		if err := t.Prepare(ctx, r, Write{Patch: patch, Body: body, Properties: f.properties}); err != nil {
+			return managedidentity.HostWrite{}, nil, err
+		}
+	}
 	edit := func(res *resource.Resource, exists bool) error {
-		if !exists && f.location == "" && strings.Count(t.Kind, "/") == 1 {
+		if !exists && f.location == "" && !t.child() && !t.Setting {
 			return arm.ErrLocation
 		}
+		res.Hidden = t.Setting
 		f.apply(res, patch)
 		t.settled(res, f.properties, patch)
 		return nil
@@ -263,6 +318,9 @@ func (t Type) settled(res *resource.Resource, sent arm.Object, patch bool) {
 	}
 	next := Decode(props)
 	delete(next, "provisioningState")
+	for _, made := range t.Made {
+		delete(next, made)
+	}
 	for name, v := range next {
 		if strings.TrimSpace(string(v)) == "{}" {
 			delete(next, name) // an empty object that comes back is a permanent difference to Terraform (CP §2.10)
@@ -270,6 +328,16 @@ func (t Type) settled(res *resource.Resource, sent arm.Object, patch bool) {
 	}
 	if t.Settle != nil {
 		t.Settle(res, stored, next)
+	}
+	for name, v := range next {
+		if !slices.Contains(t.Verbatim, name) {
+			next[name] = withoutCredentials(name, v)
+		}
+	}
+	for name, v := range next {
+		if isNothing(v) {
+			delete(next, name)
+		}
 	}
 	res.Properties = Encode(next)
 }
@@ -289,49 +357,4 @@ func (t Type) Wire(r *arm.Request, res resource.Resource) Resource {
 	}
 	w.Properties = Encode(props)
 	return w
-}
-
-// New shapes the envelope of a resource.
-func New(res resource.Resource) Resource {
-	return Resource{ID: res.ID.String(), Name: res.ID.FullName(), Type: res.ID.Type(), Location: res.Location, Kind: res.Kind,
-		ManagedBy: res.ManagedBy, Tags: res.Tags, SKU: res.SKU, Plan: res.Plan, Identity: newIdentity(res.Identity, res.ID.Type()),
-		Properties: res.Properties, SystemData: NewSystemData(res.Created, res.Changed), extra: res.Extra}
-}
-
-// Brief is the resource as it stands in lists of resources of all types: without its
-// properties and further members (CP §2.9).
-func (w Resource) Brief() Resource {
-	w.Properties, w.SystemData, w.extra = nil, nil, nil
-	return w
-}
-
-// Decode reads a JSON object; an empty one for absence.
-func Decode(raw json.RawMessage) arm.Object {
-	o := arm.Object{}
-	if len(raw) > 0 {
-		_ = json.Unmarshal(raw, &o) // what is stored was an object when it was written
-	}
-	if o == nil {
-		return arm.Object{}
-	}
-	return o
-}
-
-// Encode writes a value that came from JSON or is made of plain fields, which cannot fail.
-func Encode(v any) json.RawMessage {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return raw
-}
-
-// Set gives a member a value.
-func Set(o arm.Object, name string, value any) { o[name] = Encode(value) }
-
-// Fill gives a member a value if it has none.
-func Fill(o arm.Object, name string, value any) {
-	if !o.Has(name) {
-		Set(o, name, value)
-	}
 }

@@ -169,11 +169,11 @@ type keptConnection struct {
 }
 
 // keepSettings moves the settings of a site's body into their stores (CP §4.3).
-func (p *webProvider) keepSettings(ctx context.Context, _ *arm.Request, res resource.Resource, props arm.Object) error {
+func (p *webProvider) keepSettings(ctx context.Context, _ *arm.Request, res resource.Resource, props arm.Object) (resource.Resource, error) {
 	config := tracked.Decode(props["siteConfig"])
 	var list []setting
 	if err := config.Into("appSettings", &list); err != nil {
-		return err
+		return res, err
 	}
 	if list != nil {
 		kept := map[string]string{}
@@ -181,22 +181,19 @@ func (p *webProvider) keepSettings(ctx context.Context, _ *arm.Request, res reso
 			kept[s.Name] = s.Value
 		}
 		if _, err := p.keep(ctx, res.ID.Child("config", "appsettings"), tracked.Encode(kept), false); err != nil {
-			return err
+			return res, err
 		}
 	}
 	var connections []connection
-	if err := config.Into("connectionStrings", &connections); err != nil {
-		return err
-	}
-	if connections == nil {
-		return nil
+	if err := config.Into("connectionStrings", &connections); err != nil || connections == nil {
+		return res, err
 	}
 	kept := map[string]keptConnection{}
 	for _, c := range connections {
 		kept[c.Name] = keptConnection{c.Value, c.Type}
 	}
 	_, err := p.keep(ctx, res.ID.Child("config", "connectionstrings"), tracked.Encode(kept), false)
-	return err
+	return res, err
 }
 
 // checkName says whether an app may have a name.

@@ -1,0 +1,132 @@
+package hosts
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/sealring/sealring/internal/managedidentity"
+	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/surface/arm"
+	"github.com/sealring/sealring/internal/surface/arm/provider/tracked"
+)
+
+// identityProfile are the identities of a cluster's parts.
+type identityProfile struct {
+	Kubelet kubeletIdentity `json:"kubeletidentity"`
+}
+
+// kubeletIdentity is a user-assigned identity of a cluster's nodes.
+type kubeletIdentity struct {
+	ResourceID string `json:"resourceId"`
+	ClientID   string `json:"clientId"`
+	ObjectID   string `json:"objectId"`
+}
+
+// newKubelet shapes the profile of an identity.
+func newKubelet(u managedidentity.UserAssigned) identityProfile {
+	return identityProfile{kubeletIdentity{u.Resource.ID.String(), string(u.ClientID), string(u.PrincipalID)}}
+}
+
+// nodeGroupName is where a cluster keeps its nodes, unless its body says.
+func nodeGroupName(res *resource.Resource) string {
+	name := "MC_" + res.ID.Group() + "_" + res.ID.Name() + "_" + resource.CanonicalLocation(res.Location)
+	return strings.TrimRight(name[:min(len(name), 80)], ".")
+}
+
+// prepareCluster resolves a kubelet identity that the body names. Naming another than
+// before attaches it, which needs a second right (S-48). Errors: managedidentity.ErrIdentityNotFound,
+// those of arm.Assigner.
+func (d Deps) prepareCluster(ctx context.Context, r *arm.Request, w tracked.Write) error {
+	kubelet := tracked.Decode(tracked.Decode(w.Properties["identityProfile"])["kubeletidentity"])
+	text, err := kubelet.Text("resourceId")
+	if err != nil {
+		return err
+	}
+	if text == "" {
+		delete(w.Properties, "identityProfile") // nothing else in it is ours to take
+		return nil
+	}
+	identity, err := resource.ParseID(text)
+	if err != nil || !identity.Is(managedidentity.Type) {
+		return arm.ErrContent.With("The member 'resourceId' of the kubelet identity must be the id of a user assigned identity.")
+	}
+	before, err := d.Resources.Get(ctx, r.Target)
+	if err != nil && !errors.Is(err, resource.ErrNotFound) {
+		return err
+	}
+	had, err := tracked.Decode(tracked.Decode(tracked.Decode(before.Properties)["identityProfile"])["kubeletidentity"]).Text("resourceId")
+	if err != nil {
+		return err
+	}
+	if !strings.EqualFold(had, text) {
+		if err := r.Assigning().CanAssign(ctx, identity); err != nil {
+			return err
+		}
+	}
+	u, err := d.Identities.GetUserAssigned(ctx, identity)
+	if errors.Is(err, resource.ErrNotFound) || err == nil && u.Tenant != r.Tenant() {
+		return managedidentity.ErrIdentityNotFound.With("Resource '%s' was not found.", identity)
+	}
+	if err != nil {
+		return err
+	}
+	tracked.Set(w.Properties, "identityProfile", newKubelet(u))
+	return nil
+}
+
+// makeKubeletIdentity gives a cluster without a kubelet identity one of its own, in the
+// group of its nodes (CP §4.6). What a crash leaves half done the next write completes.
+func (d Deps) makeKubeletIdentity(ctx context.Context, _ *arm.Request, res resource.Resource, _ arm.Object) (resource.Resource, error) {
+	props := tracked.Decode(res.Properties)
+	principal, err := tracked.Decode(props["servicePrincipalProfile"]).Text("clientId")
+	if err != nil || props.Has("identityProfile") || principal != "" && principal != "msi" {
+		return res, err
+	}
+	name, err := props.Text("nodeResourceGroup")
+	if err != nil {
+		return res, err
+	}
+	group, _, err := d.Resources.PutGroup(ctx, resource.GroupID(res.ID.Subscription(), name), resource.Precondition{}, func(g *resource.Group) error {
+		if g.Revision == 0 {
+			g.Location, g.ManagedBy = res.Location, res.ID.String()
+		}
+		return nil
+	})
+	if err != nil {
+		return res, err
+	}
+	u, _, err := d.Identities.CreateUserAssigned(ctx, managedidentity.UserAssignedWrite{ID: group.ID.Child(managedidentity.Type, res.ID.Name()+"-agentpool"),
+		Edit: func(u *managedidentity.UserAssigned, exists bool) error {
+			if !exists {
+				u.Resource.Location = res.Location
+			}
+			return nil
+		}})
+	if err != nil {
+		return res, err
+	}
+	return d.Identities.PatchHost(ctx, managedidentity.HostWrite{ID: res.ID, Edit: func(res *resource.Resource, _ bool) error {
+		props := tracked.Decode(res.Properties)
+		tracked.Set(props, "identityProfile", newKubelet(u))
+		res.Properties = tracked.Encode(props)
+		return nil
+	}})
+}
+
+// removeNodeGroup deletes the group of a deleted cluster's nodes, if the cluster made it.
+func (d Deps) removeNodeGroup(ctx context.Context, was resource.Resource) error {
+	name, err := tracked.Decode(was.Properties).Text("nodeResourceGroup")
+	if err != nil || name == "" {
+		return err
+	}
+	group, err := d.Resources.Group(ctx, resource.GroupID(was.ID.Subscription(), name))
+	if errors.Is(err, resource.ErrGroupNotFound) || err == nil && !strings.EqualFold(group.ManagedBy, was.ID.String()) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = d.Identities.DeleteGroup(ctx, group.ID)
+	return err
+}

@@ -1,0 +1,67 @@
+package hosts
+
+import (
+	"regexp"
+
+	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/surface/arm"
+	"github.com/sealring/sealring/internal/surface/arm/provider/tracked"
+)
+
+// accountName is the rule for names of storage accounts.
+var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
+
+// storage makes Microsoft.Storage: accounts with what clients ask about them (CP §4.2).
+func storage(d Deps) arm.Provider {
+	const kind = "Microsoft.Storage/storageAccounts"
+	account := tracked.Type{Deps: d.Deps, Kind: kind, Name: accountName, Made: []string{"primaryEndpoints", "creationTime", "statusOfPrimary"}, Show: d.showAccount}
+	types := []tracked.Type{account}
+	for _, setting := range []string{"/blobServices", "/blobServices/containers", "/fileServices", "/fileServices/shares", "/queueServices", "/tableServices"} {
+		types = append(types, tracked.Type{Deps: d.Deps, Kind: kind + setting, Setting: true})
+	}
+	return provide("Microsoft.Storage", types)
+}
+
+// storageEndpoints are the addresses of an account's services.
+type storageEndpoints struct {
+	Blob  string `json:"blob"`
+	DFS   string `json:"dfs"`
+	File  string `json:"file"`
+	Queue string `json:"queue"`
+	Table string `json:"table"`
+	Web   string `json:"web"`
+}
+
+// storageSKU is the SKU of an account.
+type storageSKU struct {
+	Name string `json:"name"`
+	Tier string `json:"tier"`
+}
+
+// showAccount fills in what az and azurerm dereference.
+func (d Deps) showAccount(_ *arm.Request, res resource.Resource, w *tracked.Resource, props arm.Object) {
+	name := res.ID.Name()
+	at := func(service string) string { return "https://" + name + "." + service + "." + d.Domain + "/" }
+	tracked.Set(props, "primaryEndpoints", storageEndpoints{at("blob"), at("dfs"), at("file"), at("queue"), at("table"), at("web")})
+	tracked.Set(props, "primaryLocation", res.Location)
+	tracked.Set(props, "statusOfPrimary", "available")
+	tracked.Set(props, "creationTime", arm.Time(res.Created.At))
+	tracked.Fill(props, "accessTier", "Hot")
+	tracked.Fill(props, "supportsHttpsTrafficOnly", true)
+	tracked.Fill(props, "allowBlobPublicAccess", false)
+	tracked.Fill(props, "allowSharedKeyAccess", true)
+	tracked.Fill(props, "minimumTlsVersion", "TLS1_2")
+	tracked.Fill(props, "publicNetworkAccess", "Enabled")
+	if w.Kind == "" {
+		w.Kind = "StorageV2"
+	}
+	sku, err := tracked.Decode(w.SKU).Text("name")
+	if err != nil || sku == "" {
+		sku = "Standard_LRS"
+	}
+	tier := "Standard"
+	if len(sku) > 7 && sku[:7] == "Premium" {
+		tier = "Premium"
+	}
+	w.SKU = tracked.Encode(storageSKU{sku, tier})
+}
