@@ -25,7 +25,7 @@ var (
 	lobby  = []string{"internal/bearer", "internal/httpd", "internal/odata", "internal/paging", "internal/localtoken"}
 	domain = []string{
 		"internal/workload", "internal/managedidentity", "internal/rbac", "internal/directory", "internal/relation",
-		"internal/resource", "internal/vault", "internal/token", "internal/keyring", "internal/audit", "internal/signin",
+		"internal/resource", "internal/vault", "internal/token", "internal/keyring", "internal/audit", "internal/signin", "internal/federation",
 	}
 	room = append(slices.Clone(lobby), domain...)
 	// provider is what a namespace of Resource Manager stands on.
@@ -37,7 +37,7 @@ var (
 var floorPlan = map[string][]string{
 	"cmd/sealring": {"internal/app", "internal/config", "internal/client", "internal/launch", "internal/nameproxy", "internal/pki"},
 	"internal/app": slices.Concat(room, []string{
-		"internal/config", "internal/store", "internal/seal", "internal/pki", "internal/nameproxy", "internal/client",
+		"internal/config", "internal/store", "internal/seal", "internal/pki", "internal/nameproxy", "internal/client", "internal/outbound",
 		"internal/surface/sts", "internal/surface/graph", "internal/surface/arm", "internal/surface/arm/provider",
 		"internal/surface/imds", "internal/surface/appservice", "internal/surface/node", "internal/surface/keyvault", "internal/surface/ops",
 	}),
