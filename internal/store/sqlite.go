@@ -48,7 +48,7 @@ func openSQLite(ctx context.Context, path string) (write, read *sql.DB, err erro
 		params.Add("_pragma", s.pragma+"("+s.ask+")")
 	}
 	dsn := fileURL(path) + "?" + params.Encode()
-	if write, err = sql.Open("sqlite", dsn); err != nil {
+	if write, err = openKeeping(dsn); err != nil {
 		return nil, nil, unavailable("open "+path, err)
 	}
 	write.SetMaxOpenConns(1)
@@ -59,7 +59,7 @@ func openSQLite(ctx context.Context, path string) (write, read *sql.DB, err erro
 	params.Set("_txlock", "deferred")
 	params.Add("_pragma", "query_only(ON)")
 	dsn = fileURL(path) + "?" + params.Encode()
-	if read, err = sql.Open("sqlite", dsn); err != nil {
+	if read, err = openKeeping(dsn); err != nil {
 		_ = write.Close()
 		return nil, nil, unavailable("open "+path, err)
 	}
