@@ -43,7 +43,8 @@ var floorPlan = map[string][]string{
 	}),
 	"internal/config": {},
 
-	"internal/surface/sts":         room,
+	"internal/surface/sts":         append(slices.Clone(room), "internal/surface/sts/page"),
+	"internal/surface/sts/page":    {},
 	"internal/surface/graph":       room,
 	"internal/surface/arm":         room,
 	"internal/surface/arm/armtest": append(slices.Clone(room), "internal/surface/arm", "internal/surface/arm/provider", "internal/store", "internal/seal"),
@@ -76,7 +77,7 @@ var floorPlan = map[string][]string{
 	"internal/workload":              {"internal/audit", "internal/resource"},
 	"internal/managedidentity":       {"internal/directory", "internal/resource", "internal/token", "internal/audit", "internal/store"},
 	"internal/rbac":                  {"internal/resource", "internal/audit", "internal/store", "internal/rbac/pattern", "internal/rbac/condition", "internal/rbac/holding"},
-	"internal/rbac/holding":    {"internal/resource"},
+	"internal/rbac/holding":          {"internal/resource"},
 	"internal/rbac/condition":        {"internal/rbac/pattern"},
 	"internal/rbac/pattern":          {},
 	"internal/directory":             {"internal/directory/builtin", "internal/audit", "internal/store", "internal/seal", "internal/federation/expression", "internal/federation/jwks"},

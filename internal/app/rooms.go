@@ -20,7 +20,6 @@ import (
 	"github.com/sealring/sealring/internal/surface/keyvault"
 	"github.com/sealring/sealring/internal/surface/node"
 	"github.com/sealring/sealring/internal/surface/ops"
-	"github.com/sealring/sealring/internal/surface/sts"
 	"github.com/sealring/sealring/internal/workload"
 )
 
@@ -86,11 +85,7 @@ func (s *Server) buildRooms(_ context.Context) error {
 
 // buildSignIn wires the token service and Graph.
 func (s *Server) buildSignIn(f *front) error {
-	room, err := sts.New(sts.Config{
-		Authority: s.in.url("login"), Graph: s.in.url("graph"), Hosts: []string{"localhost:" + strconv.Itoa(port(s.listeners.tls)), "localhost", "login." + s.in.domain}, // MSAL drops ports
-		Directory: s.directory, Keys: s.keys, Issuer: s.issuer, Audit: s.audit,
-		Log: s.c.Log, Now: s.c.Now, Rand: s.c.Rand, IDs: s.ids,
-	})
+	room, err := s.newSignIn()
 	if err != nil {
 		return err
 	}
@@ -135,6 +130,7 @@ func (s *Server) buildVaults(f *front) error {
 		Vaults: s.vaults, Bearer: s.bearer, Roles: s.rbac, Groups: &principals{s.directory, s.relations}, Audit: s.audit, Pages: s.pages,
 		Parents: []string{s.in.url("vault"), "https://vault." + s.in.domain}, Log: s.c.Log, Now: s.c.Now, IDs: s.ids,
 		StrictAudience: s.c.Azure.On(s.c.Azure.StrictVaultAudience), StrictVersions: s.c.Azure.On(s.c.Azure.StrictAPIVersions),
+		Throttle: s.c.Azure.On(s.c.Azure.Throttle),
 	})
 	f.vault = room
 	return err

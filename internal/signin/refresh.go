@@ -137,6 +137,29 @@ func (s *Service) Rotate(ctx context.Context, token secret.Text, client id.App) 
 	return g, next, err
 }
 
+// Refreshed returns what a refresh token of the client stands for, and leaves it as it is; one
+// that Rotate would punish is punished. Errors: those of Rotate.
+func (s *Service) Refreshed(ctx context.Context, token secret.Text, client id.App) (g Grant, err error) {
+	name, generation, ok := readRefresh(token.Reveal())
+	if !ok {
+		return g, ErrRefresh
+	}
+	var f family
+	err = s.db.View(ctx, func(tx *store.Tx) error {
+		f, err = loadFamily(ctx, tx, name)
+		return err
+	})
+	if err != nil {
+		return g, err
+	}
+	if f.generation == generation && !f.revoked && s.now().Before(f.expires) && f.grant.Client == client &&
+		hmac.Equal([]byte(s.text(f, generation).Reveal()), []byte(token.Reveal())) {
+		return f.grant, nil
+	}
+	g, _, err = s.Rotate(ctx, token, client) // refuses, or repeats its last answer
+	return g, err
+}
+
 // loadFamily reads a family. Errors: ErrRefresh.
 func loadFamily(ctx context.Context, tx *store.Tx, name uuid.UUID) (family, error) {
 	f := family{id: name}

@@ -166,7 +166,7 @@ func TestPathsAndMethods(t *testing.T) { // DT-26, S-64
 	w := newWorld(t)
 	tid := string(w.tenant.ID)
 	for _, path := range []string{"/", "/x", "/" + tid + "//oauth2/v2.0/token", "/" + tid + "/oauth2/v2.0/token/x", "/%2e%2e/discovery/keys", "/a%2Fb/discovery/keys",
-		"/debug/pprof", "/metrics", "/" + tid + "/oauth2/v2.0/authorize", "/" + tid + "/%00/keys"} {
+		"/debug/pprof", "/metrics", "/" + tid + "/oauth2/v2.0/authorize/x", "/" + tid + "/%00/keys"} {
 		refused(t, path, w.get(path), http.StatusNotFound, "invalid_request", 90013)
 	}
 	for _, path := range []string{"/" + tid + "/oauth2/v2.0/token", "/" + tid + "/oauth2/token", "/common/oauth2/v2.0/token"} {

@@ -12,7 +12,9 @@ import (
 
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/fault"
+	"github.com/sealring/sealring/internal/federation"
 	"github.com/sealring/sealring/internal/httpd"
+	"github.com/sealring/sealring/internal/signin"
 	"github.com/sealring/sealring/internal/token"
 )
 
@@ -22,6 +24,7 @@ type failure struct {
 	code  int
 	about string // fills the %s of the catalogue's sentence, as is; may be chosen by a caller
 	kind  string // overrides the catalogue's `error`, where it depends on the endpoint
+	sub   string // overrides the catalogue's `suberror`
 	retry time.Duration
 	cause error // for the log
 }
@@ -74,6 +77,18 @@ var domainErrors = []struct {
 	{directory.ErrCredentialExpired, 7000222},
 	{directory.ErrAudienceUnknown, 500011},
 	{directory.ErrTenantNotFound, 90002},
+	{directory.ErrAssertionUsed, 700263},
+	{federation.ErrNone, 70025},
+	{federation.ErrIssuer, 700211},
+	{federation.ErrSubject, 700213},
+	{federation.ErrSubjectCase, 7002138},
+	{federation.ErrAudience, 700212},
+	{federation.ErrAudienceForm, 700214},
+	{federation.ErrNotUserAssigned, codeNotUserAssigned},
+	{federation.ErrEnded, codeEnded},
+	{federation.ErrUnreachable, 90061},
+	{federation.ErrMetadata, 50166},
+	{token.ErrDerived, 700231},
 	{token.ErrCertificateExpired, 7000222},
 	{token.ErrAudience, 700023},
 	{token.ErrExpired, 700024},
@@ -90,6 +105,25 @@ var domainErrors = []struct {
 	{token.ErrTenant, 700027},
 	{token.ErrKeyWeak, 700027},
 	{httpd.ErrTooLarge, codeTooLarge},
+	{directory.ErrUserNotFound, 50034},
+	{directory.ErrWrongPassword, 50126},
+	{directory.ErrLocked, 50053},
+	{directory.ErrUserDisabled, 50057},
+	{directory.ErrPasswordWeak, 50142},
+	{signin.ErrCode, 70000},
+	{signin.ErrCodeUsed, 54005},
+	{signin.ErrCodeBinding, 70000},
+	{signin.ErrVerifier, 501481},
+	{signin.ErrRefresh, 70000},
+	{signin.ErrRefreshExpired, 700082},
+	{signin.ErrRevoked, 50173},
+	{signin.ErrDevicePending, 70016},
+	{signin.ErrDeviceDeclined, codeDeclined},
+	{signin.ErrDevice, 70018},
+	{signin.ErrDeviceExpired, 70020},
+	{signin.ErrUserCode, 70018},
+	{signin.ErrTooMany, codeBusy},
+	{signin.ErrNoSession, 50058},
 }
 
 // translate finds the refusal behind err; about fills its sentence. False for an error
@@ -112,6 +146,7 @@ func translate(err error, about string) (failure, bool) {
 // wireError is the body of every refusal (DT-4.1, RFC 6749 §5.2).
 type wireError struct {
 	Error         string `json:"error"`
+	Sub           string `json:"suberror,omitempty"`
 	Description   string `json:"error_description"`
 	Codes         []int  `json:"error_codes"`
 	Timestamp     string `json:"timestamp"`
@@ -122,12 +157,20 @@ type wireError struct {
 
 // writeError is the only translator of failures to the wire.
 func (m *Room) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	if isPage(r.URL.EscapedPath()) {
+		m.writeProblem(w, r, err)
+		return
+	}
+	sub := ""
 	status, kind, number, text := internalEntry.status, internalEntry.error, internalEntry.number, internalEntry.text
 	if f, ok := translate(err, ""); ok {
 		e := catalogue[f.code]
 		status, kind, number, text = e.status, e.error, f.number(), f.sentence()
 		if f.kind != "" {
 			kind = f.kind
+		}
+		if sub = e.sub; f.sub != "" {
+			sub = f.sub
 		}
 		if f.retry > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int((f.retry+time.Second-1)/time.Second)))
@@ -139,6 +182,7 @@ func (m *Room) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	noStore(w.Header())
 	_ = httpd.WriteJSON(w, status, wireError{ // a client that hung up is in the access event
 		Error:       kind,
+		Sub:         sub,
 		Description: fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, text, trace, correlation, at),
 		Codes:       []int{number}, Timestamp: at, TraceID: trace, CorrelationID: correlation,
 		URI: m.entryAuthority(r.Context()) + "/error?code=" + strconv.Itoa(number),
@@ -211,4 +255,12 @@ func (m *Room) explain(w http.ResponseWriter, r *http.Request, _ string) error {
 		return fmt.Errorf("send page: %w", err)
 	}
 	return nil
+}
+
+// sentence is what may be said aloud about a failure of a domain package.
+func sentence(err error) string {
+	if text := fault.Message(err); text != "" {
+		return strings.ToUpper(text[:1]) + text[1:] + "."
+	}
+	return internalEntry.text
 }

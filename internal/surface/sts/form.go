@@ -28,6 +28,12 @@ type tokenRequest struct {
 	resource      string
 	hasResource   bool
 	claims        string
+
+	code, verifier, refresh, device secret.Text // of the grants that people's sign-ins end in
+	username                        string
+	password                        secret.Text
+	redirect                        string
+	clientInfo                      bool
 }
 
 // readRequest reads the form and the Basic header. Parameters in the query string are not
@@ -41,6 +47,9 @@ func readRequest(r *http.Request) (tokenRequest, error) {
 		grant: form.Get("grant_type"), client: form.Get("client_id"), secret: secret.New(form.Get("client_secret")),
 		assertion: secret.New(form.Get("client_assertion")), assertionType: form.Get("client_assertion_type"),
 		scope: form.Get("scope"), resource: form.Get("resource"), hasResource: form.Has("resource"), claims: form.Get("claims"),
+		code: secret.New(form.Get("code")), verifier: secret.New(form.Get("code_verifier")), refresh: secret.New(form.Get("refresh_token")),
+		device: secret.New(form.Get("device_code")), username: form.Get("username"), password: secret.New(form.Get("password")),
+		redirect: form.Get("redirect_uri"), clientInfo: form.Get("client_info") == "1",
 	}
 	if err := t.readBasic(r.Header.Values("Authorization")); err != nil {
 		return tokenRequest{}, err

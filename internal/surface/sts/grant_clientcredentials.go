@@ -41,8 +41,14 @@ type clientRequest struct {
 // proof is how a client proved itself.
 type proof struct {
 	auth       string // value of appidacr
-	credential string // "secret" or "certificate", for the record
-	keyID      string
+	credential string // "secret", "certificate" or "federated", for the record
+	keyID      string // of the secret, certificate or federated credential
+	// digest and expires name a client assertion where it may work once only.
+	digest  []byte
+	expires time.Time
+	// What a federated assertion said.
+	federated                bool
+	issuer, subject, tokenID string
 }
 
 // clientCredentials serves RFC 6749 §4.4: the client acts as itself. A right request is
@@ -70,6 +76,11 @@ func (m *Room) clientCredentials(r *http.Request, q clientRequest) (grantedToken
 		}
 		return grantedToken{}, m.refuse(r, q, app, sp, err)
 	}
+	if how.digest != nil {
+		if err := m.directory.UseAssertion(r.Context(), app, how.digest, how.expires); err != nil {
+			return grantedToken{}, m.refuse(r, q, app, sp, err)
+		}
+	}
 	request := token.Request{
 		Tenant: q.tenant.ID, Object: sp.ID, App: app, Audience: res.Audience, Version: token.Version(res.Version), Auth: how.auth,
 		TenantCreated: q.tenant.Created, ClientCapable: q.wantsCP1(),
@@ -77,7 +88,7 @@ func (m *Room) clientCredentials(r *http.Request, q clientRequest) (grantedToken
 	if res.AppID == directory.GraphApp {
 		request.DirectoryRoles, request.DisplayName = []string{guestRole}, sp.DisplayName
 	}
-	if request.Lifetime, err = m.lifetime(); err != nil {
+	if err := m.shape(r.Context(), &request, sp, how); err != nil {
 		return grantedToken{}, err
 	}
 	issued, err := m.issuer.Issue(request)
@@ -100,20 +111,23 @@ func (m *Room) authenticate(ctx context.Context, q clientRequest, app id.App) (d
 	if q.assertionType != assertionType {
 		return directory.ServicePrincipal{}, proof{}, fail(90013, "client_assertion_type is not "+assertionType)
 	}
+	text := q.assertion.Reveal()
+	if issuer, err := token.UnverifiedIssuer(text); err == nil && !strings.EqualFold(issuer, string(app)) {
+		return m.authenticateFederated(ctx, q, app)
+	}
 	sp, certificates, err := m.directory.Certificates(ctx, q.tenant.ID, app)
 	if err != nil {
 		return sp, proof{}, err
-	}
-	text := q.assertion.Reveal()
-	if issuer, err := token.UnverifiedIssuer(text); err == nil && !strings.EqualFold(issuer, string(app)) {
-		return sp, proof{}, fail(70025, string(app)) // an assertion of somebody else: federation
 	}
 	want := token.Expect{Client: app, Audiences: m.assertionAudiences(ctx, q), Now: m.now(), Skew: token.MaxSkew, MaxAhead: maxAhead}
 	for _, c := range certificates {
 		want.Certificates = append(want.Certificates, token.Registered{Certificate: c.Certificate, Start: c.Start, End: c.End})
 	}
 	verified, err := token.VerifyClientAssertion(text, want)
-	return sp, proof{auth: token.AuthAssertion, credential: "certificate", keyID: verified.Thumbprint}, err
+	return sp, proof{
+		auth: token.AuthAssertion, credential: "certificate", keyID: verified.Thumbprint,
+		digest: verified.Digest, expires: verified.Expires.Add(token.MaxSkew),
+	}, err
 }
 
 // assertionAudiences are the endpoints and issuers of this tenant and of no other (S-36),

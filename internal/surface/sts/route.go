@@ -11,10 +11,13 @@ type handler func(m *Room, w http.ResponseWriter, r *http.Request, wild string) 
 
 // route is one endpoint. Fixed segments match in any letter case (DT-1.1).
 type route struct {
-	method  string // GET includes HEAD
+	method  string // GET includes HEAD; methodPage is GET and POST of a browser
 	pattern string // segments; "*" matches any one
 	handle  handler
 }
+
+// methodPage marks what a browser shows: GET and POST, failures as a page, no preflight.
+const methodPage = "page"
 
 // routes are all endpoints; the first match counts.
 var routes = []route{
@@ -26,6 +29,15 @@ var routes = []route{
 	{http.MethodGet, "*/discovery/keys", (*Room).keysV1},
 	{http.MethodPost, "*/oauth2/v2.0/token", (*Room).tokenV2},
 	{http.MethodPost, "*/oauth2/token", (*Room).tokenV1},
+	{http.MethodPost, "*/oauth2/v2.0/devicecode", (*Room).deviceCode},
+	{http.MethodPost, "*/oauth2/devicecode", (*Room).deviceCodeV1},
+	{methodPage, "*/oauth2/v2.0/authorize", (*Room).authorize},
+	{methodPage, "*/oauth2/authorize", (*Room).authorizeV1},
+	{methodPage, "*/login", (*Room).login},
+	{methodPage, "common/oauth2/deviceauth", (*Room).devicePage},
+	{methodPage, "device", (*Room).devicePage},
+	{methodPage, "*/oauth2/v2.0/logout", (*Room).logout},
+	{methodPage, "*/oauth2/logout", (*Room).logout},
 	{http.MethodGet, "error", (*Room).explain},
 }
 
@@ -42,6 +54,12 @@ func (m *Room) serve(w http.ResponseWriter, r *http.Request) error {
 			continue
 		}
 		switch {
+		case rt.method == methodPage:
+			if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodPost {
+				return rt.handle(m, w, r, wild)
+			}
+			w.Header().Set("Allow", "GET, HEAD, POST")
+			return fail(codeMethod)
 		case r.Method == http.MethodOptions:
 			preflight(w, rt.method)
 			return nil
@@ -55,6 +73,17 @@ func (m *Room) serve(w http.ResponseWriter, r *http.Request) error {
 		return fail(codeMethod)
 	}
 	return fail(codeNoEndpoint)
+}
+
+// isPage reports whether a path is one that a browser shows.
+func isPage(path string) bool {
+	segments, ok := split(path)
+	for _, rt := range routes {
+		if _, matches := match(rt.pattern, segments); ok && matches && rt.method == methodPage {
+			return true
+		}
+	}
+	return false
 }
 
 // split returns the decoded segments of a path, without one trailing slash; false for one

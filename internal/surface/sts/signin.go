@@ -15,13 +15,16 @@ import (
 // recordIssue writes the sign-in row of a token, durable before the token is handed out
 // (S-70, D-4). It names the token by its uti.
 func (m *Room) recordIssue(r *http.Request, sp directory.ServicePrincipal, res directory.Resource, how proof, issued token.Issued) error {
+	details := map[string]string{
+		"uti": issued.UTI, "audience": issued.Audience, "resource_app_id": string(res.AppID), "resource_name": res.DisplayName,
+		"credential": how.credential, "credential_key_id": how.keyID, "signing_key_id": issued.KeyID,
+		"expires_at": issued.Expires.UTC().Format(time.RFC3339), "grant": "client_credentials",
+	}
+	if how.federated {
+		details["federated_issuer"], details["federated_subject"], details["federated_token_id"] = clipped(how.issuer), clipped(how.subject), clipped(how.tokenID)
+	}
 	return m.audit.Write(r.Context(), audit.Event{
-		Kind: audit.SignIn, Actor: actor(r, sp.Tenant, sp), Outcome: audit.Succeeded, Operation: "token.issue", Target: string(sp.ID),
-		Details: map[string]string{
-			"uti": issued.UTI, "audience": issued.Audience, "resource_app_id": string(res.AppID), "resource_name": res.DisplayName,
-			"credential": how.credential, "credential_key_id": how.keyID, "signing_key_id": issued.KeyID,
-			"expires_at": issued.Expires.UTC().Format(time.RFC3339), "grant": "client_credentials",
-		},
+		Kind: audit.SignIn, Actor: actor(r, sp.Tenant, sp), Outcome: audit.Succeeded, Operation: "token.issue", Target: string(sp.ID), Details: details,
 	})
 }
 
@@ -31,16 +34,16 @@ func (m *Room) recordRefusal(r *http.Request, q clientRequest, app id.App, sp di
 	if a.App == "" {
 		a.App = app
 	}
-	credential := "secret"
+	details := map[string]string{"audience": clipped(q.resource), "credential": "secret", "grant": "client_credentials"}
 	if !q.assertion.Empty() {
-		credential = "assertion"
+		details["credential"] = "assertion"
+		if a, err := token.ParseAssertion(q.assertion.Reveal()); err == nil {
+			details["unverified_issuer"], details["unverified_subject"] = clipped(a.Issuer), clipped(a.Subject)
+		}
 	}
 	return m.audit.Write(r.Context(), audit.Event{
 		Kind: audit.SignIn, Actor: a, Outcome: audit.Denied, Operation: "token.issue", Target: string(sp.ID),
-		Reason: "AADSTS" + strconv.Itoa(f.number()),
-		Details: map[string]string{
-			"audience": clipped(q.resource), "credential": credential, "grant": "client_credentials",
-		},
+		Reason: "AADSTS" + strconv.Itoa(f.number()), Details: details,
 	})
 }
 

@@ -33,6 +33,7 @@ import (
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/keyring"
 	"github.com/sealring/sealring/internal/secret"
+	"github.com/sealring/sealring/internal/signin"
 	"github.com/sealring/sealring/internal/store"
 	"github.com/sealring/sealring/internal/store/storetest"
 	"github.com/sealring/sealring/internal/surface/sts"
@@ -98,6 +99,7 @@ type world struct {
 	db     *store.DB
 	dir    *directory.Directory
 	log    *audit.Log
+	kept   *signin.Service
 	logged bytes.Buffer
 	room   http.Handler
 	now    time.Time
@@ -127,8 +129,11 @@ func newWorld(t *testing.T) *world {
 	must(err)
 	issuer, err := token.NewIssuer(token.IssuerConfig{Authority: authority, Signer: oneRing(), Now: now, Rand: rand.Reader})
 	must(err)
+	w.kept, err = signin.New(signin.Config{Store: w.db, Audit: w.log, Hasher: hasher{}, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: now})
+	must(err)
 	w.room, err = sts.New(sts.Config{
 		Authority: authority, Graph: graphURL, Hosts: []string{"localhost:8443"}, Directory: w.dir, Keys: oneRing(), Issuer: issuer,
+		SignIn: w.kept, Hasher: hasher{},
 		Audit: w.log, Log: slog.New(slog.NewJSONHandler(&w.logged, nil)), Now: now, Rand: zeros{}, IDs: id.NewSource(zeros{}),
 	})
 	must(err)
@@ -294,7 +299,7 @@ func payload(t *testing.T, text string) map[string]any {
 func TestNewChecksItsConfiguration(t *testing.T) { // DT-15
 	w := newWorld(t)
 	good := sts.Config{
-		Authority: authority, Graph: graphURL, Directory: w.dir, Keys: oneRing(), Issuer: &token.Issuer{}, Audit: w.log,
+		Authority: authority, Graph: graphURL, Directory: w.dir, Keys: oneRing(), Issuer: &token.Issuer{}, Audit: w.log, SignIn: w.kept, Hasher: hasher{},
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: time.Now, Rand: zeros{}, IDs: id.NewSource(zeros{}),
 	}
 	if _, err := sts.New(good); err != nil {

@@ -16,6 +16,7 @@ type answerV2 struct {
 	ExtExpire int    `json:"ext_expires_in"`
 	RefreshIn int    `json:"refresh_in,omitempty"` // only above two hours
 	Token     string `json:"access_token"`
+	personal
 }
 
 // answerV1 is a token response of the v1.0 endpoint: numbers are texts (DT-24).
@@ -27,12 +28,14 @@ type answerV1 struct {
 	NotBefore string `json:"not_before"`
 	Resource  string `json:"resource"`
 	Token     string `json:"access_token"`
+	personal
 }
 
 // grantedToken is what a grant ends with.
 type grantedToken struct {
 	issued   token.Issued
 	resource string // as requested
+	personal personal
 }
 
 // seconds is how long the token lives, from its issue.
@@ -49,7 +52,7 @@ func (m *Room) tokenV2(w http.ResponseWriter, r *http.Request, tenant string) er
 	if err != nil {
 		return err
 	}
-	answer := answerV2{Type: "Bearer", ExpiresIn: g.seconds(), ExtExpire: g.seconds(), Token: g.issued.Token.Reveal()}
+	answer := answerV2{Type: "Bearer", ExpiresIn: g.seconds(), ExtExpire: g.seconds(), Token: g.issued.Token.Reveal(), personal: g.personal}
 	if answer.ExpiresIn > 7200 {
 		answer.RefreshIn = answer.ExpiresIn / 2
 	}
@@ -75,7 +78,7 @@ func (m *Room) tokenV1(w http.ResponseWriter, r *http.Request, tenant string) er
 	noStore(w.Header())
 	return httpd.WriteJSON(w, http.StatusOK, answerV1{
 		Type: "Bearer", ExpiresIn: in, ExtExpire: in, ExpiresOn: strconv.FormatInt(g.issued.Expires.Unix(), 10),
-		NotBefore: strconv.FormatInt(g.issued.NotBefore.Unix(), 10), Resource: g.resource, Token: g.issued.Token.Reveal(),
+		NotBefore: strconv.FormatInt(g.issued.NotBefore.Unix(), 10), Resource: g.resource, Token: g.issued.Token.Reveal(), personal: g.personal,
 	})
 }
 
@@ -91,7 +94,7 @@ func (m *Room) grant(r *http.Request, tenant string, resource func(*tokenRequest
 		return grantedToken{}, fail(900144, "grant_type")
 	case "client_credentials":
 	default:
-		return grantedToken{}, fail(70003, t.grant)
+		return m.userGrant(r, tenant, t)
 	}
 	s, err := m.resolve(r.Context(), tenant)
 	if err != nil {
@@ -106,4 +109,20 @@ func (m *Room) grant(r *http.Request, tenant string, resource func(*tokenRequest
 		return grantedToken{}, err
 	}
 	return m.clientCredentials(r, clientRequest{tokenRequest: t, tenant: s.tenant, segment: tenant, resource: name})
+}
+
+// userGrant runs a grant that ends a person's sign-in.
+func (m *Room) userGrant(r *http.Request, tenant string, t tokenRequest) (grantedToken, error) {
+	run, ok := userGrants[t.grant]
+	if !ok {
+		return grantedToken{}, fail(70003, t.grant)
+	}
+	s, err := m.resolve(r.Context(), tenant)
+	if err != nil {
+		return grantedToken{}, err
+	}
+	if !s.shared {
+		httpd.Note(r.Context(), "tenant_id", string(s.tenant.ID))
+	}
+	return m.user(r, t, s, run)
 }

@@ -1,0 +1,343 @@
+package sts
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/httpd"
+	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/secret"
+	"github.com/sealring/sealring/internal/signin"
+	"github.com/sealring/sealring/internal/surface/sts/page"
+)
+
+// pollInterval is how often clients should ask, in seconds.
+const pollInterval = 5
+
+// deviceAnswer is the answer of the device authorization endpoint (RFC 8628 §3.2).
+type deviceAnswer struct {
+	UserCode     string `json:"user_code"`
+	DeviceCode   string `json:"device_code"`
+	Verification string `json:"verification_uri"`
+	ExpiresIn    int    `json:"expires_in"` // seconds
+	Interval     int    `json:"interval"`   // seconds
+	Message      string `json:"message"`
+}
+
+// deviceAnswerV1 is that of version 1: another name for the address, numbers as texts.
+type deviceAnswerV1 struct {
+	UserCode     string `json:"user_code"`
+	DeviceCode   string `json:"device_code"`
+	Verification string `json:"verification_url"`
+	ExpiresIn    string `json:"expires_in"`
+	Interval     string `json:"interval"`
+	Message      string `json:"message"`
+}
+
+// deviceCode serves the device authorization endpoint.
+func (m *Room) deviceCode(w http.ResponseWriter, r *http.Request, tenant string) error {
+	a, err := m.startDevice(r, tenant)
+	if err != nil {
+		return err
+	}
+	noStore(w.Header())
+	return httpd.WriteJSON(w, http.StatusOK, a)
+}
+
+// deviceCodeV1 serves that of version 1.
+func (m *Room) deviceCodeV1(w http.ResponseWriter, r *http.Request, tenant string) error {
+	a, err := m.startDevice(r, tenant)
+	if err != nil {
+		return err
+	}
+	noStore(w.Header())
+	return httpd.WriteJSON(w, http.StatusOK, deviceAnswerV1{
+		UserCode: a.UserCode, DeviceCode: a.DeviceCode, Verification: a.Verification, ExpiresIn: "900", Interval: "5", Message: a.Message,
+	})
+}
+
+// startDevice reads a request for a device code and makes one.
+func (m *Room) startDevice(r *http.Request, tenant string) (deviceAnswer, error) {
+	ctx := r.Context()
+	if wait := m.devices.take(r.RemoteAddr); wait > 0 {
+		return deviceAnswer{}, failure{code: codeBusy, retry: wait}
+	}
+	form, err := readForm(r)
+	if err != nil {
+		return deviceAnswer{}, err
+	}
+	s, err := m.resolve(ctx, tenant)
+	if err != nil {
+		return deviceAnswer{}, err
+	}
+	c, err := m.client(ctx, s, form.Get("client_id"))
+	if err != nil {
+		return deviceAnswer{}, err
+	}
+	if !c.fallback {
+		return deviceAnswer{}, fail(7000218, string(c.app))
+	}
+	scope := form.Get("scope")
+	if scope == "" && form.Get("resource") != "" {
+		scope = form.Get("resource") + "/.default openid offline_access"
+	}
+	wanted, err := readWish(scope)
+	if err != nil {
+		return deviceAnswer{}, err
+	}
+	device := signin.Device{Client: c.app, Scope: wanted.text}
+	if !s.shared {
+		device.Tenant = s.tenant.ID
+	}
+	code, user, err := m.signin.StartDevice(ctx, device)
+	if err != nil {
+		return deviceAnswer{}, err
+	}
+	at := m.entryAuthority(ctx) + "/device"
+	return deviceAnswer{
+		UserCode: user, DeviceCode: code.Reveal(), Verification: at, ExpiresIn: int(signin.DeviceLife / time.Second), Interval: pollInterval,
+		Message: "To sign in, use a web browser to open the page " + at + " and enter the code " + user + " to authenticate.",
+	}, nil
+}
+
+// devicePurpose binds the forms of the device page.
+const devicePurpose = "device"
+
+// devicePage is where a person enters the code of another device. They sign in first: guesses
+// are counted by person, so nobody can guess for others (S-73).
+func (m *Room) devicePage(w http.ResponseWriter, r *http.Request, _ string) error {
+	shared := segment{text: organizations, shared: true}
+	session, user, err := m.session(r, shared)
+	if err != nil {
+		return err
+	}
+	if r.Method != http.MethodPost {
+		if user.ID == "" {
+			return m.showDevice(w, r, "signin", page.View{Title: "Sign in", Client: "connect another device"})
+		}
+		return m.showDevice(w, r, "code", page.View{Title: "Enter the code", Username: user.UPN})
+	}
+	f, err := m.readProved(r, devicePurpose)
+	if err != nil {
+		return err
+	}
+	switch do := f.Get("do"); {
+	case do == "cancel":
+		return m.pages.Write(w, http.StatusOK, "done", page.View{Title: "Cancelled", Text: "Nothing was changed. You can close this window."})
+	case do == "signin" || do == "change":
+		return m.deviceSignIn(w, r, shared, f)
+	case user.ID == "":
+		return m.showDevice(w, r, "signin", page.View{Title: "Sign in", Error: "The session has ended. Sign in again."})
+	case do == "code":
+		return m.deviceConfirm(w, r, user, f.Get("code"))
+	}
+	return m.deviceDecide(w, r, session, user, f)
+}
+
+// deviceSignIn takes name and password and goes on to the code.
+func (m *Room) deviceSignIn(w http.ResponseWriter, r *http.Request, s segment, f form) error {
+	user, again, err := m.check(r, s, client{name: "device code page"}, f)
+	if err != nil {
+		return err
+	}
+	if again.name != "" {
+		return m.showDevice(w, r, again.name, again.view)
+	}
+	if _, err := m.startSession(w, r, user, true); err != nil { // on localhost, too, until the decision
+		return err
+	}
+	return m.showDevice(w, r, "code", page.View{Title: "Enter the code", Username: user.UPN})
+}
+
+// deviceConfirm looks a code up and asks whether the person started this.
+func (m *Room) deviceConfirm(w http.ResponseWriter, r *http.Request, u directory.User, code string) error {
+	if m.guesses.spent(u.ID) {
+		return m.showDevice(w, r, "code", page.View{Title: "Enter the code", Username: u.UPN, Error: "Too many wrong codes. Try again in 15 minutes."})
+	}
+	d, err := m.signin.WaitingDevice(r.Context(), code)
+	if errors.Is(err, signin.ErrUserCode) || err == nil && d.Tenant != "" && d.Tenant != u.Tenant {
+		m.guesses.wrong(u.ID)
+		return m.showDevice(w, r, "code", page.View{Title: "Enter the code", Username: u.UPN, Error: "The code is wrong or has expired."})
+	}
+	if err != nil {
+		return err
+	}
+	c, err := m.deviceClient(r, u, d)
+	if err != nil {
+		return err
+	}
+	v := page.View{Title: "Is this you?", Username: u.UPN, Client: c.name, Action: "/device"}
+	if err := m.prove(w, r, &v, devicePurpose, code); err != nil {
+		return err
+	}
+	return m.pages.Write(w, http.StatusOK, "confirm", v)
+}
+
+// deviceClient is the program that waits for a device code.
+func (m *Room) deviceClient(r *http.Request, u directory.User, d signin.Device) (client, error) {
+	tenant, err := m.directory.Tenant(r.Context(), u.Tenant)
+	if err != nil {
+		return client{}, err
+	}
+	return m.client(r.Context(), segment{text: string(tenant.ID), tenant: tenant}, string(d.Client))
+}
+
+// deviceDecide approves or declines. The code comes from the form's proved part.
+func (m *Room) deviceDecide(w http.ResponseWriter, r *http.Request, s signin.Session, u directory.User, f form) error {
+	approve := f.Get("do") == "approve"
+	d, err := m.signin.WaitingDevice(r.Context(), f.flow)
+	if err != nil {
+		return err
+	}
+	if approve {
+		c, err := m.deviceClient(r, u, d)
+		if err != nil {
+			return err
+		}
+		wanted, err := readWish(d.Scope)
+		if err != nil {
+			return err
+		}
+		if _, _, err := m.granted(r.Context(), u.Tenant, c, wanted); err != nil {
+			return m.recordUserRefusal(r, u, u.Tenant, c, "interactive", err)
+		}
+	}
+	err = m.signin.DecideDevice(r.Context(), f.flow, signin.Grant{
+		Tenant: u.Tenant, User: u.ID, Epoch: u.Epoch, Session: s.ID, SignedIn: s.SignedIn,
+	}, approve)
+	if err != nil {
+		return err
+	}
+	if m.onLocalhost(r.Context()) { // see session
+		if err := m.signin.EndSession(r.Context(), secret.New(read(r, sessionCookie))); err != nil {
+			return err
+		}
+		http.SetCookie(w, cookie(sessionCookie, ""))
+	}
+	if !approve {
+		return m.pages.Write(w, http.StatusOK, "done", page.View{Title: "Cancelled", Text: "The other device was not signed in. You can close this window."})
+	}
+	return m.pages.Write(w, http.StatusOK, "done", page.View{Title: "You are signed in", Text: "Go back to your other device or terminal. You can close this window."})
+}
+
+// showDevice answers with a page of the device flow.
+func (m *Room) showDevice(w http.ResponseWriter, r *http.Request, name string, v page.View) error {
+	v.Action = "/device"
+	if err := m.prove(w, r, &v, devicePurpose, ""); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if v.Error != "" {
+		status = http.StatusBadRequest
+	}
+	return m.pages.Write(w, status, name, v)
+}
+
+// A person may enter this many wrong codes, and again after this long (S-73).
+const (
+	mostGuesses  = 5
+	guessesReset = 15 * time.Minute
+)
+
+// guesses counts wrong user codes by person; it is bounded by who can sign in.
+type guesses struct {
+	now func() time.Time
+
+	mu    sync.Mutex // guards count
+	count map[id.Object]guessed
+}
+
+// guessed is how often somebody was wrong since when.
+type guessed struct {
+	times int
+	since time.Time
+}
+
+// newGuesses returns a count of nobody.
+func newGuesses(now func() time.Time) *guesses {
+	return &guesses{now: now, count: map[id.Object]guessed{}}
+}
+
+// spent reports whether a person has no guess left.
+func (g *guesses) spent(user id.Object) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.count[user]
+	return c.times >= mostGuesses && g.now().Sub(c.since).Abs() < guessesReset
+}
+
+// wrong counts a wrong code.
+func (g *guesses) wrong(user id.Object) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.count[user]
+	if g.now().Sub(c.since).Abs() >= guessesReset {
+		c = guessed{since: g.now()}
+	}
+	c.times++
+	g.count[user] = c
+}
+
+// How many device codes one address may ask for: this many at once, then one per interval.
+const (
+	deviceBurst    = 60
+	deviceInterval = 5 * time.Second
+	mostSources    = 4096
+)
+
+// sources limits unauthenticated requests that are kept, by address (the /64 of IPv6).
+type sources struct {
+	now func() time.Time
+
+	mu    sync.Mutex // guards until
+	until map[netip.Prefix]time.Time
+}
+
+// newSources returns a limit that nobody has used.
+func newSources(now func() time.Time) *sources {
+	return &sources{now: now, until: map[netip.Prefix]time.Time{}}
+}
+
+// take counts one request from an address and returns 0, or how long to wait.
+func (s *sources) take(remote string) time.Duration {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		host = remote
+	}
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		address = netip.IPv4Unspecified()
+	}
+	bits := 32
+	if address = address.Unmap(); address.Is6() {
+		bits = 64
+	}
+	prefix, err := address.WithZone("").Prefix(bits)
+	if err != nil {
+		return deviceInterval
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	full := s.until[prefix]
+	if most := now.Add(deviceBurst * deviceInterval); full.After(most) {
+		full = most // the clock was set back (R-20)
+	}
+	if full.Before(now) {
+		full = now
+	}
+	next := full.Add(deviceInterval)
+	if over := next.Sub(now) - deviceBurst*deviceInterval; over > 0 {
+		return over
+	}
+	if len(s.until) >= mostSources {
+		clear(s.until) // an attacker with that many addresses is not held by this; the store's limit is
+	}
+	s.until[prefix] = next
+	return 0
+}

@@ -1,0 +1,162 @@
+package sts
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/id"
+)
+
+// graphResource is whose permission a scope without a resource is (DT-3.8).
+const graphResource = "https://graph.microsoft.com"
+
+// impersonation is the one delegated permission of the built-in resources but Graph.
+const impersonation = "user_impersonation"
+
+// defaultScope stands for everything that was granted before.
+const defaultScope = ".default"
+
+// cliScopes are the delegated permissions at Graph of the first-party clients. What a person
+// may do is decided by the person's own roles; these only say that the client may act for them.
+var cliScopes = strings.Fields(`Application.ReadWrite.All AppRoleAssignment.ReadWrite.All AuditLog.Read.All
+	DelegatedPermissionGrant.ReadWrite.All Directory.AccessAsUser.All Group.ReadWrite.All User.ReadWrite.All`)
+
+// graphScopes are all delegated permissions at Graph that may be asked for by name.
+var graphScopes = append(slices.Clone(cliScopes), "User.Read", "User.Read.All", "User.ReadBasic.All", "Group.Read.All", "GroupMember.Read.All",
+	"Application.Read.All", "Directory.Read.All", "Directory.ReadWrite.All")
+
+// wish is what a client asks for on behalf of a person.
+type wish struct {
+	text     string   // as sent, and as answered (DT-60)
+	resource string   // whose permissions: as spelled, without the permission
+	names    []string // of the permissions; empty for identity alone
+	openid   bool
+	offline  bool
+}
+
+// readWish reads the scope of a user's sign-in. Refusals: 900144, 70011, 28000.
+func readWish(scope string) (wish, error) {
+	w := wish{text: strings.Join(strings.Fields(scope), " "), resource: graphResource}
+	if w.text == "" {
+		return w, fail(900144, "scope")
+	}
+	if len(w.text) > 4096 {
+		return w, fail(70011, scope)
+	}
+	for _, s := range strings.Fields(scope) {
+		switch strings.ToLower(s) {
+		case "openid":
+			w.openid = true
+			continue
+		case "offline_access":
+			w.offline = true
+			continue
+		case "profile", "email":
+			continue
+		}
+		resource, name := graphResource, s
+		if i := strings.LastIndexByte(s, '/'); i >= 0 {
+			resource, name = s[:i], s[i+1:]
+		}
+		switch {
+		case resource == "" || name == "":
+			return w, fail(70011, s)
+		case len(w.names) > 0 && !strings.EqualFold(strings.TrimSuffix(resource, "/"), strings.TrimSuffix(w.resource, "/")):
+			return w, fail(28000, scope)
+		}
+		w.resource = resource
+		w.names = append(w.names, name)
+	}
+	if len(w.names) > 1 && slices.Contains(w.names, defaultScope) {
+		return w, fail(70011, scope)
+	}
+	return w, nil
+}
+
+// granted is what a client gets of a wish: the resource and the names of the permissions, as
+// the claim `scp` carries them.
+func (m *Room) granted(ctx context.Context, tenant id.Tenant, c client, w wish) (directory.Resource, []string, error) {
+	res, err := m.directory.ResolveAudience(ctx, tenant, w.resource)
+	if err != nil {
+		f, ok := translate(err, w.resource)
+		if !ok {
+			return res, nil, err
+		}
+		return res, nil, f
+	}
+	offered, standard := []string{impersonation}, []string{impersonation}
+	switch {
+	case res.AppID == directory.GraphApp:
+		offered, standard = graphScopes, cliScopes
+	case !directory.Builtin(res.AppID):
+		if offered, err = m.offered(ctx, tenant, res.AppID); err != nil {
+			return res, nil, err
+		}
+		standard = offered
+	}
+	var names []string
+	for _, n := range w.names {
+		if n == defaultScope {
+			names = standard
+			continue
+		}
+		i := slices.IndexFunc(offered, func(o string) bool { return strings.EqualFold(o, n) })
+		if i < 0 {
+			return res, nil, fail(70011, n)
+		}
+		names = append(names, offered[i])
+	}
+	if len(names) > 0 && !c.firstParty && c.app != res.AppID {
+		if names, err = m.consented(ctx, tenant, c, res.AppID, w, names); err != nil {
+			return res, nil, err
+		}
+	}
+	if res.AppID == directory.GraphApp {
+		names = append(slices.Clone(names), "openid", "profile", "email") // tools tell a person's token by them (DT-3.7)
+	}
+	if len(names) == 0 {
+		return res, nil, fail(65001, res.DisplayName)
+	}
+	return res, names, nil
+}
+
+// offered are the enabled permissions that an application of the tenant defines.
+func (m *Room) offered(ctx context.Context, tenant id.Tenant, app id.App) ([]string, error) {
+	a, err := m.directory.Application(ctx, tenant, app)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, s := range a.Scopes {
+		if s.Enabled && s.Value != "" {
+			out = append(out, s.Value)
+		}
+	}
+	return out, nil
+}
+
+// consented are those of names that the tenant has granted to the client (Graph
+// oauth2PermissionGrant). Refusals: 65001.
+func (m *Room) consented(ctx context.Context, tenant id.Tenant, c client, resource id.App, w wish, names []string) ([]string, error) {
+	if m.grants == nil {
+		return nil, fail(65001, w.resource)
+	}
+	granted, err := m.grants.Granted(ctx, tenant, c.app, resource)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, n := range names {
+		if slices.ContainsFunc(granted, func(g string) bool { return strings.EqualFold(g, n) }) {
+			out = append(out, n)
+		} else if !slices.Contains(w.names, defaultScope) {
+			return nil, fail(65001, w.resource)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fail(65001, w.resource)
+	}
+	return out, nil
+}
