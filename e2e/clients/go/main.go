@@ -29,7 +29,8 @@ const usage = `usage:
   client verify ISSUER-URL AUDIENCE TOKEN-FILE
   client secretlife VAULT-URL NAME-PREFIX
   client secretdelete VAULT-URL NAME
-  client secretlist VAULT-URL`
+  client secretlist VAULT-URL
+  client armlife RESOURCE-MANAGER-URL SUBSCRIPTION TENANT NUMBER`
 
 // answer is the line. Which members are set depends on the command and on how it ended.
 type answer struct {
@@ -50,7 +51,7 @@ var retry = azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: 1, Retry
 
 func main() {
 	args := os.Args[1:]
-	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4, "secretlife": 3, "secretdelete": 3, "secretlist": 2}
+	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4, "secretlife": 3, "secretdelete": 3, "secretlist": 2, "armlife": 5}
 	if len(args) == 0 || need[args[0]] == 0 || len(args) < need[args[0]] {
 		fmt.Fprintln(os.Stderr, usage)
 		os.Exit(2)
@@ -78,6 +79,8 @@ func run(ctx context.Context, args []string) (answer, error) {
 		return secretDelete(ctx, args[1], args[2])
 	case "secretlist":
 		return secretList(ctx, args[1])
+	case "armlife":
+		return armLife(ctx, args[1], args[2], args[3], args[4])
 	case "token":
 		if args[1] == "msal" {
 			return msalToken(ctx, args[2], selector(args[3:]))

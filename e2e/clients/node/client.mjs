@@ -22,7 +22,8 @@ const usage = `usage:
   client.mjs certcred TENANT CLIENT-ID PEM-FILE SCOPE
   client.mjs verify ISSUER-URL AUDIENCE TOKEN-FILE...
   client.mjs secretlife VAULT-URL NAME-PREFIX
-  client.mjs secretdelete VAULT-URL NAME`;
+  client.mjs secretdelete VAULT-URL NAME
+  client.mjs armlife RESOURCE-MANAGER-URL SUBSCRIPTION TENANT NUMBER`;
 
 // Keeps refusals quick: one repetition, after at most a second. A public option.
 const retryOptions = { maxRetries: 1, retryDelayInMs: 200, maxRetryDelayInMs: 1000 };
@@ -124,6 +125,14 @@ const commands = {
   secretdelete: [
     2,
     async ([vault, name]) => ({ ok: true, steps: await new Life(secretClient(vault, []), "").onlyDelete(name) }),
+  ],
+  armlife: [
+    4,
+    async ([manager, subscription, tenant, number]) => {
+      const { Management } = await import("./armlife.mjs"); // half a second to load: only where it is needed
+      const run = new Management(credential("dac", []), manager, subscription, tenant, number, retryOptions);
+      return { ok: true, steps: await run.run() };
+    },
   ],
   verify: [3, ([issuer, audience, ...files]) => verify(issuer, audience, files)],
 };

@@ -16,7 +16,8 @@ USAGE = """usage:
   client.py certcred TENANT CLIENT-ID PEM-FILE SCOPE
   client.py verify ISSUER-URL AUDIENCE TOKEN-FILE...
   client.py secretlife VAULT-URL NAME-PREFIX
-  client.py secretdelete VAULT-URL NAME"""
+  client.py secretdelete VAULT-URL NAME
+  client.py armlife RESOURCE-MANAGER-URL SUBSCRIPTION TENANT NUMBER"""
 
 # Keeps refusals quick: one repetition, after at most a second. Public pipeline options.
 RETRY = {"retry_total": 1, "retry_backoff_factor": 0.2, "retry_backoff_max": 1}
@@ -130,6 +131,10 @@ def run(args):
             return {"ok": True, "steps": life.Life(secret_client(vault, ("", "")), prefix).run()}
         case ["secretdelete", vault, name]:
             return {"ok": True, "steps": life.Life(secret_client(vault, ("", "")), "").only_delete(name)}
+        case ["armlife", manager, subscription, tenant, number]:
+            import armlife  # a second to load: only where it is needed
+
+            return {"ok": True, "steps": armlife.Management(credential("dac", ("", "")), manager, subscription, tenant, number, **RETRY).run()}
     print(USAGE, file=sys.stderr)
     sys.exit(2)
 

@@ -39,11 +39,12 @@ public final class Client {
           Client secretcred TENANT CLIENT-ID SECRET-FILE SCOPE
           Client certcred TENANT CLIENT-ID PEM-FILE SCOPE
           Client secretlife VAULT-URL NAME-PREFIX
-          Client secretdelete VAULT-URL NAME""";
+          Client secretdelete VAULT-URL NAME
+          Client armlife RESOURCE-MANAGER-URL SUBSCRIPTION TENANT NUMBER""";
 
     /** How many more arguments each command needs at least. */
     private static final Map<String, Integer> COMMANDS =
-        Map.of("secret", 2, "token", 2, "secretcred", 4, "certcred", 4, "secretlife", 2, "secretdelete", 2);
+        Map.of("secret", 2, "token", 2, "secretcred", 4, "certcred", 4, "secretlife", 2, "secretdelete", 2, "armlife", 4);
 
     private Client() {
     }
@@ -72,6 +73,7 @@ public final class Client {
             case "secret" -> secret(args[1], args[2], by);
             case "secretlife" -> answer("steps", new Life(secretClient(args[1], by), args[2]).run());
             case "secretdelete" -> answer("steps", new Life(secretClient(args[1], by), "").onlyDelete(args[2]));
+            case "armlife" -> answer("steps", new Management(credential("dac", by), args[1], args[2], args[3], args[4]).run());
             case "secretcred" -> token(new ClientSecretCredentialBuilder().tenantId(args[1]).clientId(args[2])
                 .clientSecret(Files.readString(Path.of(args[3])).strip()).build(), args[4]);
             case "certcred" -> token(new ClientCertificateCredentialBuilder().tenantId(args[1]).clientId(args[2])
