@@ -123,7 +123,8 @@ type Azure struct {
 	Preset string `yaml:"preset"`
 	// Cache24h keeps a minted token for its whole life, whatever changes: permission claims stay stale as in Azure.
 	Cache24h *bool `yaml:"cache_24h"`
-	// Throttle answers 429 above 20 token requests a second or 5 at a time per node.
+	// Throttle answers 429 above 20 token requests a second or 5 at a time per node, and above
+	// 4,000 requests in ten seconds per vault.
 	Throttle *bool `yaml:"throttle"`
 	// StrictAPIVersions refuses api-versions that Azure does not list.
 	StrictAPIVersions *bool `yaml:"strict_api_versions"`

@@ -65,6 +65,8 @@ func (p *people) Alive(_ context.Context, _ id.Tenant, o id.Object) (bool, error
 	return !p.dead[o], nil
 }
 
+func (p *people) TokensFrom(context.Context, id.Object) (time.Time, error) { return time.Time{}, nil }
+
 func (p *people) Groups(_ context.Context, o id.Object) ([]id.Object, bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -82,6 +82,8 @@ type Config struct {
 	StrictAudience bool
 	// StrictVersions refuses api-versions that this release does not know.
 	StrictVersions bool
+	// Throttle answers 429 above Azure's limits (RS-62).
+	Throttle bool
 }
 
 // Room serves all vaults.
@@ -94,6 +96,7 @@ type Room struct {
 	pages          *paging.Tokens
 	audiences      []string
 	strictVersions bool
+	quota          *quota // nil: no limit
 	handler        http.Handler
 }
 
@@ -106,6 +109,9 @@ func New(c Config) (*Room, error) {
 	k := &Room{
 		vaults: c.Vaults, bearer: c.Bearer, roles: c.Roles, groups: c.Groups, audit: c.Audit, pages: c.Pages,
 		audiences: []string{publicAudience, AppID}, strictVersions: c.StrictVersions,
+	}
+	if c.Throttle {
+		k.quota = newQuota(c.Now)
 	}
 	if !c.StrictAudience {
 		k.audiences = append(k.audiences, publicAudience+"/")
@@ -150,6 +156,9 @@ func (k *Room) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("X-Ms-Keyvault-Region", plainLocation(v))
 	c := &call{w: w, vault: v}
 	if c.r, c.principal, err = k.authenticate(r, v); err != nil {
+		return err
+	}
+	if err := k.quota.take(v); err != nil {
 		return err
 	}
 	if err := c.match(); err != nil {
