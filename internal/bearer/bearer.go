@@ -27,7 +27,7 @@ var (
 	ErrScheme = fault.New(fault.Unauthenticated, "the Authorization header is not one bearer token")
 	// ErrInsecure is a token sent over plain HTTP.
 	ErrInsecure = fault.New(fault.Unauthenticated, "a bearer token over plain HTTP is not accepted")
-	// ErrGone is a good token of a principal that was deleted or disabled.
+	// ErrGone is a good token of a principal that was deleted or disabled, or whose tokens were revoked.
 	ErrGone = fault.New(fault.Unauthenticated, "the principal of the token does not exist or is disabled")
 )
 
@@ -42,6 +42,9 @@ type directory interface {
 	// Alive reports whether the principal exists and is enabled, at most one second old. It
 	// is asked for every request.
 	Alive(ctx context.Context, tenant id.Tenant, object id.Object) (bool, error)
+	// TokensFrom returns the time before which no token of the principal is accepted, the zero
+	// time where none was revoked; as old as Alive's answer.
+	TokensFrom(ctx context.Context, object id.Object) (time.Time, error)
 }
 
 // Config names what an Authenticator needs; all fields.
@@ -101,6 +104,13 @@ func (a *Authenticator) Authenticate(r *http.Request, audiences []string, tenant
 	}
 	if !alive {
 		return Principal{}, ErrGone
+	}
+	from, err := a.directory.TokensFrom(r.Context(), c.Object)
+	if err != nil {
+		return Principal{}, fmt.Errorf("ask from when on tokens of %s are accepted: %w", c.Object, err)
+	}
+	if c.Issued().Before(from) {
+		return Principal{}, ErrGone.With("the tokens of the principal were revoked")
 	}
 	return Principal{
 		Tenant: c.Tenant, Object: c.Object, App: c.App, Audience: c.Audience, Type: c.Type, UTI: c.UTI, MIRID: c.MIRID,

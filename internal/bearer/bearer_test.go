@@ -31,6 +31,7 @@ type world struct {
 	key     *rsa.PrivateKey
 	revoked bool
 	dead    bool
+	from    time.Time
 	broken  error
 }
 
@@ -42,6 +43,28 @@ func (w *world) Key(kid string) (crypto.PublicKey, bool) {
 
 func (w *world) Alive(_ context.Context, t id.Tenant, o id.Object) (bool, error) {
 	return t == tenant && o == object && !w.dead, w.broken
+}
+
+func (w *world) TokensFrom(context.Context, id.Object) (time.Time, error) { return w.from, nil }
+
+// CP-76, S-42: revoked tokens are refused at once, from the cache too; those issued after are not.
+func TestRevokedTokensAreRefused(t *testing.T) {
+	w, a, text := open(t, 1<<20)
+	try := func(text string) error {
+		_, err := ask(a, "Bearer "+text)
+		return err
+	}
+	if err := try(text); err != nil {
+		t.Fatal(err)
+	}
+	w.from = w.now
+	if err := try(text); err != nil {
+		t.Errorf("a token of the same second: %v", err)
+	}
+	w.from = w.now.Add(time.Second)
+	if err := try(text); !errors.Is(err, bearer.ErrGone) {
+		t.Errorf("a revoked token: %v", err)
+	}
 }
 
 // open returns a world, its authenticator and a token in it.

@@ -137,12 +137,13 @@ type minting struct{ group singleflight.Group }
 func (s *Service) follow(keepOnChange bool) {
 	s.db.Subscribe(resource.Topic, func(keys []string) { s.hosts.drop(keys...) })
 	s.db.Subscribe("keyring", func([]string) { s.tokens.clear() })
-	if keepOnChange {
-		return
-	}
 	s.db.Subscribe(directory.Topic, func(keys []string) {
 		for _, k := range keys {
-			if object, ok := strings.CutPrefix(k, "p/"); ok {
+			if object, ok := strings.CutPrefix(k, directory.FloorKey("")); ok {
+				s.tokens.drop(id.Object(object)) // revoked
+			} else if keepOnChange {
+				continue
+			} else if object, ok := strings.CutPrefix(k, "p/"); ok {
 				s.tokens.drop(id.Object(object))
 			} else if strings.HasPrefix(k, "t/") {
 				s.tokens.clear() // the tenant's creation time is in every token

@@ -129,10 +129,14 @@ func (s *Service) issue(ctx context.Context, caller Caller, h *host, identity *I
 	if err != nil {
 		return Minted{}, fmt.Errorf("read tenant %s: %w", identity.Tenant, err)
 	}
+	from, err := s.directory.TokensFrom(ctx, identity.PrincipalID)
+	if err != nil {
+		return Minted{}, fmt.Errorf("read from when on tokens of %s are accepted: %w", identity.PrincipalID, err)
+	}
 	issued, err := s.issuer.Issue(token.Request{
 		Tenant: identity.Tenant, Object: identity.PrincipalID, App: identity.ClientID, Audience: k.audience, Version: k.version,
 		Auth: token.AuthAssertion, Lifetime: s.lifetime, MIRID: claimID(identity.Resource), AzRID: claimID(h.id),
-		TenantCreated: tenant.Created, ClientCapable: k.capable,
+		TenantCreated: tenant.Created, ClientCapable: k.capable, NotEarlier: from,
 	})
 	if err != nil {
 		return Minted{}, fmt.Errorf("issue a token for %s: %w", identity.Resource, err)

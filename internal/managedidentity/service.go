@@ -3,6 +3,7 @@ package managedidentity
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/sealring/sealring/internal/audit"
@@ -47,6 +48,12 @@ type principals interface {
 	ResolveAudience(ctx context.Context, tenant id.Tenant, requested string) (directory.Resource, error)
 }
 
+// people is all of it.
+type people interface {
+	principals
+	trust
+}
+
 // issuer signs tokens; *token.Issuer is one.
 type issuer interface {
 	Issue(r token.Request) (token.Issued, error)
@@ -66,7 +73,7 @@ type Config struct {
 	Store     *store.DB
 	Audit     *audit.Log
 	Resources *resource.Service
-	Directory principals
+	Directory people
 	Issuer    issuer
 	Keys      signingKeys
 	Now       func() time.Time
@@ -79,6 +86,9 @@ type Config struct {
 	// changed, as Azure does (the 24 h switch of M-15). Deleted, disabled and detached
 	// identities get none all the same.
 	KeepOnChange bool
+	// OneFederatedWrite refuses a write of an identity's federated credentials while another is
+	// under way, as Azure does; else they wait for each other.
+	OneFederatedWrite bool
 	// Strict refuses in identity blocks what Azure refuses and clients rarely send.
 	Strict bool
 }
@@ -88,7 +98,7 @@ type Service struct {
 	db        *store.DB
 	log       *audit.Log
 	resources *resource.Service
-	directory principals
+	directory people
 	issuer    issuer
 	keys      signingKeys
 	now       func() time.Time
@@ -100,6 +110,9 @@ type Service struct {
 	tokens   *shelf[id.Object, principalTokens]
 	minting  minting
 	handouts handouts
+
+	oneFederatedWrite bool
+	federating        sync.Map // resource.ID.Key of identities whose credentials are being written
 }
 
 // New returns a Service whose caches follow the change feed of c.Store.
@@ -112,7 +125,7 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		db: c.Store, log: c.Audit, resources: c.Resources, directory: c.Directory, issuer: c.Issuer, keys: c.Keys, now: c.Now,
-		removed: c.Removed, lifetime: c.Lifetime, strict: c.Strict,
+		removed: c.Removed, lifetime: c.Lifetime, strict: c.Strict, oneFederatedWrite: c.OneFederatedWrite,
 		hosts: newShelf[string, hostCell](maxHosts), tokens: newShelf[id.Object, principalTokens](maxPrincipals),
 	}
 	s.handouts.of = map[handoutKey]*handout{}
