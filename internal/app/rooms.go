@@ -131,7 +131,6 @@ func (s *Server) buildVaults(f *front) error {
 		Parents: []string{s.in.url("vault"), "https://vault." + s.in.domain}, Log: s.c.Log, Now: s.c.Now, IDs: s.ids,
 		StrictAudience: s.c.Azure.On(s.c.Azure.StrictVaultAudience), StrictVersions: s.c.Azure.On(s.c.Azure.StrictAPIVersions),
 		Throttle: s.c.Azure.On(s.c.Azure.Throttle),
-		Throttle: s.c.Azure.On(s.c.Azure.Throttle),
 	})
 	f.vault = room
 	return err
