@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"slices"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -34,30 +35,33 @@ func (c keepingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, ok := conn.(sqliteConn)
-	if !ok {
+	k := &keepingConn{Conn: conn, idle: map[string]driver.Stmt{}}
+	var can [7]bool
+	k.ConnBeginTx, can[0] = conn.(driver.ConnBeginTx)
+	k.ConnPrepareContext, can[1] = conn.(driver.ConnPrepareContext)
+	k.Pinger, can[2] = conn.(driver.Pinger)
+	k.SessionResetter, can[3] = conn.(driver.SessionResetter)
+	k.Validator, can[4] = conn.(driver.Validator)
+	k.exec, can[5] = conn.(driver.ExecerContext)
+	k.query, can[6] = conn.(driver.QueryerContext)
+	if slices.Contains(can[:], false) {
 		return nil, errors.Join(errors.New("store: the SQLite driver lacks what its connections need"), conn.Close())
 	}
-	return &keepingConn{sqliteConn: all, idle: map[string]driver.Stmt{}}, nil
+	return k, nil
 }
 
-// sqliteConn is what the driver's connections can do.
-type sqliteConn interface {
+// keepingConn is a connection of the driver with the compiled statements that are not in use.
+// Like every connection it serves one caller at a time.
+type keepingConn struct {
 	driver.Conn
 	driver.ConnBeginTx
 	driver.ConnPrepareContext
-	driver.ExecerContext
-	driver.QueryerContext
 	driver.Pinger
 	driver.SessionResetter
 	driver.Validator
-}
-
-// keepingConn is a connection with the compiled statements that are not in use. Like every
-// connection it serves one caller at a time.
-type keepingConn struct {
-	sqliteConn
-	idle map[string]driver.Stmt
+	exec  driver.ExecerContext
+	query driver.QueryerContext
+	idle  map[string]driver.Stmt
 }
 
 // kept reports whether a statement is one that comes again: not a setting, not a change of
@@ -94,7 +98,7 @@ func (c *keepingConn) give(query string, s driver.Stmt, failed error) error {
 // ExecContext implements driver.ExecerContext.
 func (c *keepingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if !kept(query) {
-		return c.sqliteConn.ExecContext(ctx, query, args)
+		return c.exec.ExecContext(ctx, query, args)
 	}
 	s, err := c.take(ctx, query)
 	if err != nil {
@@ -107,7 +111,7 @@ func (c *keepingConn) ExecContext(ctx context.Context, query string, args []driv
 // QueryContext implements driver.QueryerContext.
 func (c *keepingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if !kept(query) {
-		return c.sqliteConn.QueryContext(ctx, query, args)
+		return c.query.QueryContext(ctx, query, args)
 	}
 	s, err := c.take(ctx, query)
 	if err != nil {
@@ -127,7 +131,7 @@ func (c *keepingConn) Close() error {
 		errs = append(errs, s.Close())
 	}
 	clear(c.idle)
-	return errors.Join(append(errs, c.sqliteConn.Close())...)
+	return errors.Join(append(errs, c.Conn.Close())...)
 }
 
 // keepingRows are rows whose statement goes back when they are closed.
