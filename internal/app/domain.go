@@ -4,6 +4,7 @@ import (
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/managementgroup"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/relation"
 	"github.com/sealring/sealring/internal/resource"
@@ -17,6 +18,7 @@ type domain struct {
 	directory *directory.Directory
 	relations *relation.Service
 	resources *resource.Service
+	groups    *managementgroup.Service
 	rbac      *rbac.Service
 }
 
@@ -25,7 +27,7 @@ type domain struct {
 func newDomain(c Config, db *store.DB, log *audit.Log, sealer *seal.Sealer, audiences []directory.Audience) (d domain, err error) {
 	ids := id.NewSource(c.Rand)
 	d.directory, err = directory.New(directory.Config{
-		Store: db, Audit: log, IDs: ids, Rand: c.Rand, Now: c.Now, Audiences: audiences, Hasher: sealer,
+		Store: db, Audit: log, IDs: ids, Rand: c.Rand, Now: c.Now, Audiences: audiences, Hasher: sealer, FederatedLimit: c.federatedLimit(),
 	})
 	if err != nil {
 		return d, err
@@ -33,9 +35,12 @@ func newDomain(c Config, db *store.DB, log *audit.Log, sealer *seal.Sealer, audi
 	if d.relations, err = relation.New(relation.Config{Store: db, Audit: log, Directory: d.directory, IDs: ids, Now: c.Now}); err != nil {
 		return d, err
 	}
-	if d.resources, err = resource.New(resource.Config{Store: db, Audit: log, Now: c.Now}); err != nil {
+	if d.resources, err = resource.New(resource.Config{Store: db, Audit: log, Now: c.Now, Sealer: sealer}); err != nil {
 		return d, err
 	}
-	d.rbac, err = rbac.New(rbac.Config{Store: db, Audit: log, Directory: &principals{d.directory, d.relations}, Now: c.Now})
+	if d.groups, err = managementgroup.New(managementgroup.Config{Store: db, Audit: log, Subscriptions: d.resources, Now: c.Now}); err != nil {
+		return d, err
+	}
+	d.rbac, err = rbac.New(rbac.Config{Store: db, Audit: log, Directory: &principals{d.directory, d.relations}, Hierarchy: d.groups, Now: c.Now})
 	return d, err
 }

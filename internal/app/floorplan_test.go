@@ -24,7 +24,7 @@ var everyone = []string{"internal/id", "internal/fault", "internal/secret"}
 var (
 	lobby  = []string{"internal/bearer", "internal/httpd", "internal/odata", "internal/paging", "internal/localtoken"}
 	domain = []string{
-		"internal/workload", "internal/managedidentity", "internal/rbac", "internal/directory", "internal/relation",
+		"internal/workload", "internal/managedidentity", "internal/managementgroup", "internal/managementlock", "internal/rbac", "internal/directory", "internal/relation",
 		"internal/resource", "internal/vault", "internal/token", "internal/keyring", "internal/audit", "internal/signin", "internal/federation",
 	}
 	room = append(slices.Clone(lobby), domain...)
@@ -76,6 +76,8 @@ var floorPlan = map[string][]string{
 
 	"internal/workload":              {"internal/audit", "internal/resource"},
 	"internal/managedidentity":       {"internal/directory", "internal/resource", "internal/token", "internal/audit", "internal/store"},
+	"internal/managementgroup":       {"internal/resource", "internal/audit", "internal/store"},
+	"internal/managementlock":        {"internal/resource", "internal/audit", "internal/store"},
 	"internal/rbac":                  {"internal/resource", "internal/audit", "internal/store", "internal/rbac/pattern", "internal/rbac/condition", "internal/rbac/holding"},
 	"internal/rbac/holding":          {"internal/resource"},
 	"internal/rbac/condition":        {"internal/rbac/pattern"},

@@ -55,3 +55,12 @@ func (p *principals) PrincipalType(ctx context.Context, principal id.Object) (rb
 	}
 	return rbac.ServicePrincipal, err == nil, err
 }
+
+// TenantOf implements rbac.Directory.
+func (p *principals) TenantOf(ctx context.Context, principal id.Object) (id.Tenant, bool, error) {
+	tenant, known, err := p.directory.TenantOf(ctx, principal)
+	if err != nil || known {
+		return tenant, known, err
+	}
+	return p.relations.TenantOf(ctx, principal)
+}

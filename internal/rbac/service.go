@@ -35,6 +35,8 @@ type Directory interface {
 	// PrincipalType returns what the principal is; found is false where there is none,
 	// or it was deleted.
 	PrincipalType(ctx context.Context, principal id.Object) (kind PrincipalType, found bool, err error)
+	// TenantOf returns the directory that holds the principal; known is false for none.
+	TenantOf(ctx context.Context, principal id.Object) (tenant id.Tenant, known bool, err error)
 }
 
 // Hierarchy is what rbac asks about management groups. It answers from memory.
@@ -46,6 +48,9 @@ type Hierarchy interface {
 	Below(ctx context.Context, scope resource.ID) ([]resource.ID, error)
 	// Exists reports whether scope is a management group.
 	Exists(ctx context.Context, scope resource.ID) (bool, error)
+	// Tenant returns the tenant that a scope belongs to; "" for the root, which every tenant
+	// has, and for what is not there.
+	Tenant(ctx context.Context, scope resource.ID) (id.Tenant, error)
 }
 
 // Request is a question: may Principal do Action at Scope?
@@ -67,6 +72,7 @@ const (
 	ReasonDenyAssignment = "deny_assignment" // Decision.Deny forbids it
 	ReasonNoGrant        = "no_grant"        // nothing grants it
 	ReasonPrincipal      = "principal_gone"  // the principal is deleted, disabled or unknown
+	ReasonTenant         = "other_tenant"    // the scope belongs to another tenant
 )
 
 // Decision is the answer. What it points to is read only.
@@ -172,7 +178,24 @@ func (s *Service) Decide(ctx context.Context, r Request) (Decision, error) {
 	if !alive {
 		return Decision{Reason: ReasonPrincipal}, nil
 	}
+	if apart, err := s.apart(ctx, r.Principal, r.Scope); err != nil || apart {
+		return Decision{Reason: ReasonTenant}, err
+	}
 	return p.Decide(r, facts), nil
+}
+
+// apart reports whether a principal belongs to another tenant than a scope: then nothing is
+// allowed, whatever is assigned at the root that all tenants share (S-54).
+func (s *Service) apart(ctx context.Context, principal id.Object, scope resource.ID) (bool, error) {
+	if s.hierarchy == nil || scope.IsRoot() {
+		return false, nil
+	}
+	at, err := s.hierarchy.Tenant(ctx, scope)
+	if err != nil || at == "" {
+		return false, err
+	}
+	from, known, err := s.directory.TenantOf(ctx, principal)
+	return known && from != at, err
 }
 
 // facts gathers what a decision needs beside the policy.

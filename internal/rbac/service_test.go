@@ -34,6 +34,7 @@ type people map[id.Object]person
 type person struct {
 	kind   rbac.PrincipalType
 	groups []id.Object
+	tenant id.Tenant
 }
 
 func (p people) Groups(_ context.Context, principal id.Object) ([]id.Object, bool, error) {
@@ -44,6 +45,11 @@ func (p people) Groups(_ context.Context, principal id.Object) ([]id.Object, boo
 func (p people) PrincipalType(_ context.Context, principal id.Object) (rbac.PrincipalType, bool, error) {
 	who, found := p[principal]
 	return who.kind, found, nil
+}
+
+func (p people) TenantOf(_ context.Context, principal id.Object) (id.Tenant, bool, error) {
+	who, found := p[principal]
+	return who.tenant, found, nil
 }
 
 // fixture is a service over a store, with principals anna and boris, and a group team that
@@ -65,7 +71,7 @@ func newFixture(t *testing.T, db *store.DB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := people{object("anna"): {kind: rbac.ServicePrincipal}, object("boris"): {rbac.ServicePrincipal, []id.Object{object("team")}}, object("team"): {kind: rbac.Group}}
+	p := people{object("anna"): {kind: rbac.ServicePrincipal}, object("boris"): {kind: rbac.ServicePrincipal, groups: []id.Object{object("team")}}, object("team"): {kind: rbac.Group}}
 	s, err := rbac.New(rbac.Config{Store: db, Audit: log, Directory: p, Now: now, AssignmentsPerSubscription: 20})
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,10 @@ func (s *Service) Why(ctx context.Context, r Request) (Explanation, error) {
 	if !alive {
 		return p.explainGone(r), nil
 	}
+	if apart, err := s.apart(ctx, r.Principal, r.Scope); err != nil || apart {
+		return Explanation{Request: r, Decision: Decision{Reason: ReasonTenant},
+			Sentence: fmt.Sprintf("Denied: the principal %s belongs to another tenant than %s, and nothing is granted across tenants.", r.Principal, r.Scope)}, err
+	}
 	return p.Why(r, facts), nil
 }
 

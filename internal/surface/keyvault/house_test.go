@@ -77,6 +77,8 @@ func (p *people) PrincipalType(context.Context, id.Object) (rbac.PrincipalType, 
 	return rbac.ServicePrincipal, true, nil
 }
 
+func (p *people) TenantOf(context.Context, id.Object) (id.Tenant, bool, error) { return "", false, nil }
+
 // counting is a random source that counts, so that version ids are known.
 type counting struct {
 	mu sync.Mutex // guards n

@@ -28,6 +28,7 @@ import (
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/managedidentity"
+	"github.com/sealring/sealring/internal/managementgroup"
 	"github.com/sealring/sealring/internal/paging"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
@@ -111,6 +112,11 @@ func (l *living) PrincipalType(ctx context.Context, p id.Object) (rbac.Principal
 	return rbac.ServicePrincipal, err == nil, err
 }
 
+// TenantOf implements rbac.Directory.
+func (l *living) TenantOf(ctx context.Context, p id.Object) (id.Tenant, bool, error) {
+	return l.d.TenantOf(ctx, p)
+}
+
 // Fixture is Resource Manager over a real domain: one tenant, one subscription, the group
 // "rg", and principals "owner", "reader", "nobody" and whom a test adds.
 type Fixture struct {
@@ -134,7 +140,7 @@ func Open(t testing.TB, db *store.DB) *Fixture {
 	kek := Must[seal.KEK](t)(seal.CreateKEK(filepath.Join(t.TempDir(), "x", "i.kek"), rand.Reader))
 	sealer := Must[*seal.Sealer](t)(seal.New(ctx, seal.Config{Store: db, KEK: kek, Now: now, Rand: rand.Reader}))
 	log := Must[*audit.Log](t)(audit.New(audit.Config{Store: db, Server: "a", Now: now}))
-	resources := Must[*resource.Service](t)(resource.New(resource.Config{Store: db, Audit: log, Now: now}))
+	resources := Must[*resource.Service](t)(resource.New(resource.Config{Store: db, Audit: log, Now: now, Sealer: sealer}))
 	f.Dir = Must[*directory.Directory](t)(directory.New(directory.Config{Store: db, Audit: log, IDs: ids, Rand: rand.Reader, Now: now, Hasher: sealer}))
 	Check(t, db.Update(ctx, func(tx *store.Tx) error {
 		tenant, err := f.Dir.CreateTenant(ctx, tx, directory.NewTenant{DisplayName: "Mine", Domains: []string{"mine.example"}})
@@ -142,7 +148,8 @@ func Open(t testing.TB, db *store.DB) *Fixture {
 		return err
 	}))
 	people := &living{d: f.Dir, tenant: f.Tenant}
-	f.RBAC = Must[*rbac.Service](t)(rbac.New(rbac.Config{Store: db, Audit: log, Directory: people, Now: now}))
+	groups := Must[*managementgroup.Service](t)(managementgroup.New(managementgroup.Config{Store: db, Audit: log, Subscriptions: resources, Now: now}))
+	f.RBAC = Must[*rbac.Service](t)(rbac.New(rbac.Config{Store: db, Audit: log, Directory: people, Hierarchy: groups, Now: now}))
 	issuer := Must[*token.Issuer](t)(token.NewIssuer(token.IssuerConfig{Authority: "https://login.sealring.internal:8443", Signer: oneKey{}, Now: now, Rand: rand.Reader}))
 	identities := Must[*managedidentity.Service](t)(managedidentity.New(managedidentity.Config{Store: db, Audit: log, Resources: resources, Directory: f.Dir,
 		Issuer: issuer, Keys: oneKey{}, Now: now, Removed: []func(context.Context, *store.Tx, resource.ID) error{func(ctx context.Context, tx *store.Tx, at resource.ID) error {
