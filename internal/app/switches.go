@@ -64,8 +64,11 @@ func (s *siteSwitches) read(ctx context.Context, host resource.ID) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	var values map[string]string
-	if err := json.Unmarshal(settings.Properties, &values); err != nil {
+	values := map[string]string{}
+	if settings.Sealed == nil {
+		return false, nil
+	}
+	if err := json.Unmarshal(settings.Sealed, &values); err != nil {
 		return false, fmt.Errorf("read the settings of %s: %w", host, err)
 	}
 	return strings.EqualFold(values["WEBSITE_DISABLE_MSI"], "true"), nil

@@ -62,6 +62,11 @@ func (s *Service) GetIn(ctx context.Context, tx *store.Tx, resource ID) (Resourc
 		return Resource{}, ErrNotFound.With("The Resource '%s/%s' under resource group '%s' was not found.",
 			resource.Type(), resource.FullName(), resource.Group())
 	}
+	if page[0].Hidden {
+		if err := s.unsealIn(ctx, tx, &page[0]); err != nil {
+			return Resource{}, err
+		}
+	}
 	return page[0], nil
 }
 

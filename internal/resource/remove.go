@@ -60,6 +60,7 @@ func erase(ctx context.Context, tx *store.Tx, gone []Resource) error {
 		for _, query := range []string{
 			"DELETE FROM resource_attachments WHERE path = $1",
 			"DELETE FROM resource_names WHERE path = $1",
+			"DELETE FROM resource_sealed WHERE path = $1",
 			"DELETE FROM resources WHERE path = $1",
 		} {
 			if _, err := tx.Exec(ctx, query, path(r.ID)); err != nil {

@@ -55,6 +55,10 @@ type Resource struct {
 	// object of the further top-level members. Nulls are dropped when stored (CP §2.10).
 	SKU, Plan, Properties, Extra json.RawMessage
 	Identity                     Identity
+	// Sealed is a JSON object that may hold credentials: it is encrypted in the store, only
+	// settings (Hidden) have one, and only Get and GetIn return it. In a write nil leaves what
+	// is stored.
+	Sealed json.RawMessage
 	// Hidden keeps sub-resources that are settings rather than things (config stores,
 	// locks) out of List unless asked for (CP §2.9).
 	Hidden           bool
@@ -122,13 +126,16 @@ type Config struct {
 	Store *store.DB
 	Audit *audit.Log
 	Now   func() time.Time
+	// Sealer encrypts settings that may hold credentials; without one they are refused.
+	Sealer sealer
 }
 
 // Service stores subscriptions, resource groups and resources. It is safe for concurrent use.
 type Service struct {
-	db  *store.DB
-	log *audit.Log
-	now func() time.Time
+	db     *store.DB
+	log    *audit.Log
+	now    func() time.Time
+	sealer sealer
 }
 
 // New returns a Service over a migrated store.
@@ -136,5 +143,5 @@ func New(c Config) (*Service, error) {
 	if c.Store == nil || c.Audit == nil || c.Now == nil {
 		return nil, errors.New("resource: Store, Audit and Now are needed")
 	}
-	return &Service{db: c.Store, log: c.Audit, now: c.Now}, nil
+	return &Service{db: c.Store, log: c.Audit, now: c.Now, sealer: c.Sealer}, nil
 }

@@ -24,15 +24,23 @@ type fixture struct {
 	db *store.DB
 }
 
+// fixedNow is the time of the tests.
+func fixedNow() time.Time { return time.Unix(1_760_000_000, 0) }
+
 // open makes a fixture over db.
 func open(t *testing.T, db *store.DB) fixture {
 	t.Helper()
-	now := func() time.Time { return time.Unix(1_760_000_000, 0) }
-	log, err := audit.New(audit.Config{Store: db, Server: "a", Now: now})
+	log, err := audit.New(audit.Config{Store: db, Server: "a", Now: fixedNow})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := resource.New(resource.Config{Store: db, Audit: log, Now: now})
+	return openWith(t, db, resource.Config{Store: db, Audit: log, Now: fixedNow})
+}
+
+// openWith makes a fixture over db from a configuration.
+func openWith(t *testing.T, db *store.DB, c resource.Config) fixture {
+	t.Helper()
+	s, err := resource.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}

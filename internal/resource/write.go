@@ -47,6 +47,9 @@ func (s *Service) Save(ctx context.Context, tx *store.Tx, r Resource) (Resource,
 	if err := write(ctx, tx, &r); err != nil {
 		return Resource{}, err
 	}
+	if err := s.sealIn(ctx, tx, &r); err != nil {
+		return Resource{}, err
+	}
 	tx.Changed(Topic, r.ID.Key())
 	return r, nil
 }
@@ -110,6 +113,21 @@ func claimName(ctx context.Context, tx *store.Tx, resource ID) error {
 		return fmt.Errorf("claim name %s: %w", name, err)
 	}
 	return nil
+}
+
+// NameTaken reports whether a resource of a type whose names are unique across the
+// installation has the name.
+func (s *Service) NameTaken(ctx context.Context, fullType, name string) (taken bool, err error) {
+	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
+		var holder []byte
+		taken, err = tx.Get(ctx, "SELECT path FROM resource_names WHERE type = $1 AND name = $2",
+			[]any{strings.ToLower(fullType), strings.ToLower(name)}, &holder)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("look up name %s: %w", name, err)
+	}
+	return taken, nil
 }
 
 // write replaces the row and the attachments of r; it cleans the JSON members of r.

@@ -43,7 +43,7 @@ func hostPaths(f *armtest.Fixture) (puts []string) {
 	for _, p := range f.Routes {
 		for _, route := range p.Routes {
 			at := anyName.ReplaceAllString(samples.Replace(route.Pattern()), "thing1")
-			if route.Method() == "PUT" && strings.Contains(at, "/thing1") {
+			if route.Method() == "PUT" && strings.Contains(at, "/thing1") && !strings.Contains(at, "/Microsoft.ManagedIdentity/") {
 				puts = append(puts, at)
 			}
 		}
@@ -117,6 +117,10 @@ func bodyFor(f *armtest.Fixture, route arm.Route) string {
 		return `{"name":"another1"}`
 	case strings.HasSuffix(p, "/why"):
 		return `{"principalId":"` + string(f.People["reader"].Object) + `","action":"Microsoft.Compute/virtualMachines/read"}`
+	case strings.HasSuffix(p, "{slots}/slotsswap"):
+		return `{"targetSlot":"production"}`
+	case strings.HasSuffix(p, "/slotsswap"):
+		return `{"targetSlot":"stage"}`
 	case strings.Contains(p, "/config/"):
 		return `{"properties":{"a":"b"}}`
 	}

@@ -24,22 +24,27 @@ func (t Type) Verb(verb string, status int) arm.Route {
 
 // Post is an action on a resource of the type, which exists when h is called.
 func (t Type) Post(verb string, h arm.Handler) arm.Route {
-	return arm.Post(t.Item()+"/"+verb, t.Kind+"/"+verb+"/action", t.on(h))
+	return arm.Post(t.Item()+"/"+verb, t.Kind+"/"+types(verb)+"/action", t.On(h))
 }
 
 // Read is a GET of something below a resource of the type, which exists when h is called.
 func (t Type) Read(below string, h arm.Handler) arm.Route {
-	var types []string
-	for _, part := range strings.Split(below, "/") {
-		if !strings.HasPrefix(part, "{") && part != "default" && part != "latest" {
-			types = append(types, part)
-		}
-	}
-	return arm.Get(t.Item()+"/"+below, t.Kind+"/"+strings.Join(types, "/")+"/read", t.on(h))
+	return arm.Get(t.Item()+"/"+below, t.Kind+"/"+types(below)+"/read", t.On(h))
 }
 
-// on runs h if the resource in the path exists, whatever is named below it.
-func (t Type) on(h arm.Handler) arm.Handler {
+// types leaves the names out of a path below a resource, as actions do.
+func types(below string) string {
+	var out []string
+	for _, part := range strings.Split(below, "/") {
+		if !strings.HasPrefix(part, "{") && part != "default" && part != "latest" {
+			out = append(out, part)
+		}
+	}
+	return strings.Join(out, "/")
+}
+
+// On runs h if the resource in the path exists, whatever is named below it.
+func (t Type) On(h arm.Handler) arm.Handler {
 	depth := strings.Count(t.Kind, "/")
 	return func(ctx context.Context, r *arm.Request) (arm.Response, error) {
 		owner := r.Target

@@ -1,0 +1,149 @@
+package web
+
+import (
+	"context"
+	"strings"
+
+	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/surface/arm"
+	"github.com/sealring/sealring/internal/surface/arm/provider/tracked"
+)
+
+// siteMade are the properties of an app that only answers have.
+var siteMade = []string{"state", "hostNames", "enabledHostNames", "defaultHostName", "hostNameSslStates", "lastModifiedTimeUtc",
+	"repositorySiteName", "resourceGroup", "outboundIpAddresses", "possibleOutboundIpAddresses", "customDomainVerificationId"}
+
+// settleSite takes settings and connection strings out of the body: they are kept apart,
+// and no GET shows them (CP §4.3, S-51).
+func settleSite(res *resource.Resource, stored, props arm.Object) {
+	if res.Kind == "" {
+		res.Kind = "app"
+	}
+	if props.Has("siteConfig") {
+		config := tracked.Decode(props["siteConfig"])
+		withoutSettings(config)
+		props["siteConfig"] = tracked.Encode(config)
+	} else if stored.Has("siteConfig") {
+		props["siteConfig"] = stored["siteConfig"]
+	}
+	for _, made := range siteMade {
+		delete(props, made)
+	}
+}
+
+// afterSite moves the settings of a site's body into their stores.
+func (p *webProvider) afterSite(ctx context.Context, _ *arm.Request, res resource.Resource, props arm.Object) (resource.Resource, error) {
+	return res, p.keepSettings(ctx, res.ID, tracked.Decode(props["siteConfig"]))
+}
+
+// sslState is one host name of an app and its certificate.
+type sslState struct {
+	Name     string `json:"name"`
+	SSLState string `json:"sslState"`
+	HostType string `json:"hostType"`
+}
+
+// hostOf is the host name that an app appears to have; nothing answers there.
+func (p *webProvider) hostOf(app resource.ID) (host, repository string) {
+	name := strings.ToLower(strings.ReplaceAll(app.FullName(), "/", "-"))
+	return name + ".web." + p.Domain, name + ".scm.web." + p.Domain
+}
+
+// showSite fills in what az and Terraform dereference (CP §4.3).
+func (p *webProvider) showSite(_ *arm.Request, res resource.Resource, w *tracked.Resource, props arm.Object) {
+	host, repository := p.hostOf(res.ID)
+	if w.Kind == "" {
+		w.Kind = "app"
+	}
+	tracked.Set(props, "state", "Running")
+	tracked.Fill(props, "enabled", true)
+	tracked.Set(props, "hostNames", []string{host})
+	tracked.Set(props, "enabledHostNames", []string{host, repository})
+	tracked.Set(props, "defaultHostName", host)
+	tracked.Set(props, "hostNameSslStates", []sslState{{host, "Disabled", "Standard"}, {repository, "Disabled", "Repository"}})
+	tracked.Fill(props, "reserved", strings.Contains(strings.ToLower(w.Kind), "linux"))
+	props["siteConfig"] = tracked.Encode(siteConfig(props))
+	tracked.Fill(props, "httpsOnly", false)
+	tracked.Fill(props, "clientAffinityEnabled", true)
+	tracked.Fill(props, "clientCertEnabled", false)
+	tracked.Fill(props, "clientCertMode", "Required")
+	tracked.Fill(props, "publicNetworkAccess", "Enabled")
+	tracked.Fill(props, "keyVaultReferenceIdentity", "SystemAssigned")
+	tracked.Set(props, "outboundIpAddresses", "")
+	tracked.Set(props, "possibleOutboundIpAddresses", "")
+	tracked.Set(props, "customDomainVerificationId", "")
+	tracked.Set(props, "lastModifiedTimeUtc", res.Changed.At.UTC().Format("2006-01-02T15:04:05"))
+	tracked.Set(props, "repositorySiteName", res.ID.FullName())
+	tracked.Set(props, "resourceGroup", res.ID.Group())
+}
+
+// siteConfig is the configuration of an app as answers show it: without credentials, and
+// with what Azure gives to an app that says nothing of it (CP §4.3).
+func siteConfig(props arm.Object) arm.Object {
+	config := tracked.Decode(props["siteConfig"])
+	withoutSettings(config)
+	for name, value := range map[string]any{
+		"numberOfWorkers": 1, "alwaysOn": false, "ftpsState": "FtpsOnly", "http20Enabled": false, "minTlsVersion": "1.2", "scmMinTlsVersion": "1.2",
+		"loadBalancing": "LeastRequests", "managedPipelineMode": "Integrated", "use32BitWorkerProcess": true, "webSocketsEnabled": false,
+		"remoteDebuggingEnabled": false, "vnetRouteAllEnabled": false, "autoHealEnabled": false, "localMySqlEnabled": false,
+		"linuxFxVersion": "", "windowsFxVersion": "", "acrUseManagedIdentityCreds": false, "scmIpSecurityRestrictionsUseMain": false,
+	} {
+		tracked.Fill(config, name, value)
+	}
+	return config
+}
+
+// planSKU is the SKU of a plan.
+type planSKU struct {
+	Name     string `json:"name"`
+	Tier     string `json:"tier"`
+	Size     string `json:"size,omitempty"`
+	Family   string `json:"family,omitempty"`
+	Capacity int    `json:"capacity"`
+}
+
+// tiers are the tiers of plans by the beginning of their SKU, longest first.
+var tiers = []struct{ prefix, tier string }{
+	{"EP", "ElasticPremium"}, {"WS", "WorkflowStandard"}, {"FC", "FlexConsumption"}, {"Y", "Dynamic"}, {"F", "Free"}, {"D", "Shared"}, {"B", "Basic"},
+	{"S", "Standard"}, {"I", "Isolated"}, {"P", "Premium"},
+}
+
+// settlePlan completes the SKU of a plan, of which clients send the name alone.
+func settlePlan(res *resource.Resource, _, _ arm.Object) {
+	sku := tracked.Decode(res.SKU)
+	name, err := sku.Text("name")
+	if err != nil || name == "" {
+		name = "F1"
+	}
+	full := planSKU{Name: name, Tier: "Standard", Size: name, Family: name[:1], Capacity: 1}
+	for _, t := range tiers {
+		if strings.HasPrefix(strings.ToUpper(name), t.prefix) {
+			full.Tier = t.tier
+			break
+		}
+	}
+	if upper := strings.ToUpper(name); full.Tier == "Premium" && len(upper) > 2 {
+		full.Tier += upper[2:] // P1V2 is of PremiumV2
+	}
+	for member, value := range tracked.Decode(tracked.Encode(full)) {
+		if !sku.Has(member) {
+			sku[member] = value
+		}
+	}
+	res.SKU = tracked.Encode(sku)
+}
+
+// showPlan fills in what az dereferences: it crashes where `reserved` is null (CP §4.3).
+func showPlan(_ *arm.Request, res resource.Resource, w *tracked.Resource, props arm.Object) {
+	for _, flag := range []string{"reserved", "isXenon", "hyperV", "perSiteScaling", "zoneRedundant", "elasticScaleEnabled"} {
+		tracked.Fill(props, flag, false)
+	}
+	tracked.Set(props, "status", "Ready")
+	tracked.Fill(props, "numberOfSites", 0)
+	tracked.Fill(props, "maximumElasticWorkerCount", 1)
+	tracked.Fill(props, "numberOfWorkers", 1)
+	tracked.Set(props, "geoRegion", res.Location)
+	if w.Kind == "" {
+		w.Kind = "app"
+	}
+}
