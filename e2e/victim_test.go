@@ -65,6 +65,7 @@ type victim struct {
 	data    string
 	opsPort int
 	env     []string
+	flags   []string        // of up, beside --data
 	wrap    func(*exec.Cmd) // puts the command into a namespace
 	config  store.Config    // opens the same store from here
 	endpoints
@@ -80,6 +81,7 @@ func newVictim(t *testing.T, binary, engine string) *victim {
 	t.Helper()
 	v := &victim{t: t, binary: binary, home: t.TempDir(), tokens: map[string]string{}, wrap: func(*exec.Cmd) {}}
 	v.data = filepath.Join(v.home, "data")
+	v.flags = []string{"--tls-port", "0", "--http-port", "0"}
 	v.env = []string{
 		"HOME=" + v.home, "XDG_CONFIG_HOME=" + filepath.Join(v.home, "config"), "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8",
 		"SEALRING_FAILPOINT=file:" + v.controlFile(), "SEALRING_LOG_LEVEL=warn",
@@ -153,7 +155,7 @@ func (v *victim) tryUp() bool {
 	v.t.Helper()
 	v.quiesce()
 	v.log = &bytes.Buffer{}
-	v.cmd = exec.Command(v.binary, "up", "--data", v.data, "--tls-port", "0", "--http-port", "0")
+	v.cmd = exec.Command(v.binary, append([]string{"up", "--data", v.data}, v.flags...)...)
 	v.opsPort = freePort(v.t) // a new one each time: a port that is not listened on may become a client's
 	v.cmd.Env = append(slices.Clone(v.env), fmt.Sprintf("SEALRING_OPS_LISTEN=127.0.0.1:%d", v.opsPort))
 	v.cmd.Stderr = v.log
