@@ -173,6 +173,9 @@ func (m *Room) recordUserRefusal(r *http.Request, u directory.User, tenant id.Te
 	if u.Tenant == "" {
 		u.Tenant = tenant
 	}
+	if u.Tenant == "" && grant != "interactive" && grant != "password" {
+		return f // a code or token that nobody was given: anybody can send any number; the access log has them
+	}
 	e := audit.Event{
 		Kind: audit.SignIn, Actor: userActor(r, u, c.app), Outcome: audit.Denied, Operation: "token.issue", Target: string(u.ID),
 		Reason: fmt.Sprintf("AADSTS%d", f.number()),
