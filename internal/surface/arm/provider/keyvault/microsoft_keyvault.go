@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
+	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
@@ -51,6 +53,8 @@ func New(d Deps) arm.Provider {
 		arm.Get(arm.InSubscription+"/providers/Microsoft.KeyVault/deletedVaults", "Microsoft.KeyVault/deletedVaults/read", p.listDeleted),
 		arm.Get(deleted, "Microsoft.KeyVault/locations/deletedVaults/read", p.getDeleted),
 		arm.Post(deleted+"/purge", "Microsoft.KeyVault/locations/deletedVaults/purge/action", p.purge),
+		arm.Get(arm.InSubscription+"/providers/Microsoft.KeyVault/locations/{location}/operationResults/{operation}",
+			"Microsoft.KeyVault/locations/operationResults/read", p.purged),
 		arm.Post(arm.InSubscription+"/providers/Microsoft.KeyVault/checkNameAvailability", "Microsoft.KeyVault/checkNameAvailability/read", p.checkName),
 	}}
 }
@@ -242,11 +246,20 @@ func (p *vaultProvider) getDeleted(ctx context.Context, r *arm.Request) (arm.Res
 	return arm.OK(newDeleted(v))
 }
 
-// purge removes a soft-deleted vault for good.
+// purge removes a soft-deleted vault for good. It is done when it answers, and says where to
+// ask all the same: Terraform would look for the vault itself otherwise, and take that it is
+// gone for a failure (go-azure-sdk, client/resourcemanager/poller.go).
 func (p *vaultProvider) purge(ctx context.Context, r *arm.Request) (arm.Response, error) {
 	if err := p.Vaults.Purge(ctx, r.Subscription(), r.Var("location"), r.Var("vault")); err != nil {
 		return arm.Response{}, err
 	}
+	result := httpd.EntryFrom(ctx).ResourceManager + "/subscriptions/" + string(r.Subscription()) + "/providers/Microsoft.KeyVault/locations/" +
+		url.PathEscape(r.Var("location")) + "/operationResults/" + url.PathEscape(r.Var("vault")) + "?api-version=" + url.QueryEscape(r.Version)
+	return arm.Response{Status: http.StatusAccepted, Location: result}, nil
+}
+
+// purged is the result of every purge: there is nothing left to wait for.
+func (p *vaultProvider) purged(context.Context, *arm.Request) (arm.Response, error) {
 	return arm.Response{Status: http.StatusOK}, nil
 }
 

@@ -1,6 +1,7 @@
 package keyvault_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/sealring/sealring/internal/store"
@@ -47,7 +48,8 @@ func TestAVaultLivesDiesAndComesBack(t *testing.T) { // RS-1.9, RS-1.10, RS-1.12
 		f.Do("owner", "PUT", vaultPath, `{"location":"local","properties":{"createMode":"recover"}}`).Want(200, "")
 		f.OK("owner", "GET", vaultPath, "")
 		f.Do("owner", "DELETE", vaultPath, "").Want(200, "")
-		f.Do("owner", "POST", deleted+"/purge", "").Want(200, "")
+		f.Do("owner", "POST", deleted+"/purge", "").Want(202, "")
+		f.Do("owner", "GET", strings.Replace(deleted, "deletedVaults", "operationResults", 1), "").Want(200, "")
 		f.Do("owner", "POST", deleted+"/purge", "").Want(404, "")
 		if got := f.OK("owner", "POST", free, `{"name":"vault1"}`); got.At("nameAvailable") != "true" {
 			t.Errorf("%s", got.Text)
