@@ -40,6 +40,7 @@ type endpoints struct {
 	VaultSuffix     string `json:"vault_suffix"`
 	AdminClientID   string `json:"admin_client_id"`
 	AdminSecretFile string `json:"admin_secret_file"`
+	Ops             string `json:"ops"`
 	PID             int    `json:"pid"`
 }
 

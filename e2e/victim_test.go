@@ -59,15 +59,14 @@ func buildWithFailpoints(t *testing.T) string {
 
 // victim is a server that is killed and started again on the same store.
 type victim struct {
-	t       *testing.T
-	binary  string
-	home    string
-	data    string
-	opsPort int
-	env     []string
-	flags   []string        // of up, beside --data
-	wrap    func(*exec.Cmd) // puts the command into a namespace
-	config  store.Config    // opens the same store from here
+	t      *testing.T
+	binary string
+	home   string
+	data   string
+	env    []string
+	flags  []string        // of up, beside --data
+	wrap   func(*exec.Cmd) // puts the command into a namespace
+	config store.Config    // opens the same store from here
 	endpoints
 	cmd    *exec.Cmd
 	died   chan struct{}
@@ -156,8 +155,7 @@ func (v *victim) tryUp() bool {
 	v.quiesce()
 	v.log = &bytes.Buffer{}
 	v.cmd = exec.Command(v.binary, append([]string{"up", "--data", v.data}, v.flags...)...)
-	v.opsPort = freePort(v.t) // a new one each time: a port that is not listened on may become a client's
-	v.cmd.Env = append(slices.Clone(v.env), fmt.Sprintf("SEALRING_OPS_LISTEN=127.0.0.1:%d", v.opsPort))
+	v.cmd.Env = append(slices.Clone(v.env), "SEALRING_OPS_LISTEN=127.0.0.1:0")
 	v.cmd.Stderr = v.log
 	v.wrap(v.cmd)
 	if err := v.cmd.Start(); err != nil {
@@ -334,7 +332,7 @@ func (v *victim) group() string {
 
 // ready asks for readiness; keys for the published signing keys. Both return the status.
 func (v *victim) ready() int {
-	return v.send("GET", fmt.Sprintf("http://127.0.0.1:%d/readyz", v.opsPort), "", nil, "").status
+	return v.send("GET", v.Ops+"/readyz", "", nil, "").status
 }
 
 // keys fetches the JWKS.

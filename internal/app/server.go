@@ -271,7 +271,7 @@ func (s *Server) localURLs() []string {
 
 // Endpoints describes the server to its users.
 func (s *Server) Endpoints() client.Endpoints {
-	return client.Endpoints{
+	e := client.Endpoints{
 		TenantID: string(s.in.tenant), SubscriptionID: string(s.in.subscription), Domain: s.in.domain,
 		AuthorityHost: s.in.url("login"), ResourceManager: s.in.url("management"), Graph: s.in.url("graph"), Portal: s.in.url("portal"),
 		Local: s.localURLs()[0],
@@ -281,6 +281,10 @@ func (s *Server) Endpoints() client.Endpoints {
 		AdminClientID: string(s.in.adminApp), AdminSecretFile: s.dir.file(adminSecretFile),
 		NodeSocket: s.dir.file(socketName), PID: os.Getpid(),
 	}
+	if s.listeners.ops != nil {
+		e.Ops = "http://" + s.listeners.ops.Addr().String()
+	}
+	return e
 }
 
 // NewKEK is the path of the key-encryption key that this start made, to be backed up; ""

@@ -41,6 +41,7 @@ type Endpoints struct {
 	AdminClientID   string `json:"admin_client_id"`
 	AdminSecretFile string `json:"admin_secret_file"`
 	NodeSocket      string `json:"node_socket"`
+	Ops             string `json:"ops,omitempty"` // address of health and profiles; "" where they are off
 	PID             int    `json:"pid"`
 }
 
