@@ -12,6 +12,8 @@ import (
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/signin"
+	"github.com/sealring/sealring/internal/surface/sts/aadsts"
+	"github.com/sealring/sealring/internal/surface/sts/ask"
 	"github.com/sealring/sealring/internal/surface/sts/page"
 )
 
@@ -25,7 +27,7 @@ type authorization struct {
 	mode      string // query, fragment or form_post
 	state     string
 	nonce     string
-	wish      wish
+	wish      ask.Wish
 	challenge string
 	prompt    []string
 	hint      string // login_hint
@@ -57,7 +59,7 @@ func (m *Room) authorizeV1(w http.ResponseWriter, r *http.Request, tenant string
 	if values.Get("scope") == "" || values.Has("resource") {
 		resource := values.Get("resource")
 		if resource == "" {
-			resource = graphResource
+			resource = ask.Graph
 		}
 		values.Set("scope", resource+"/.default openid offline_access")
 	}
@@ -173,7 +175,7 @@ func (m *Room) answerCode(w http.ResponseWriter, r *http.Request, a authorizatio
 	}
 	code, err := m.signin.IssueCode(r.Context(), signin.Code{
 		Grant: signin.Grant{
-			Tenant: u.Tenant, User: u.ID, Epoch: u.Epoch, Client: a.client.app, Scope: a.wish.text, Nonce: a.nonce, Session: s.ID, SignedIn: s.SignedIn,
+			Tenant: u.Tenant, User: u.ID, Epoch: u.Epoch, Client: a.client.app, Scope: a.wish.Text, Nonce: a.nonce, Session: s.ID, SignedIn: s.SignedIn,
 		},
 		Redirect: a.redirect, Challenge: a.challenge,
 	})
@@ -191,12 +193,12 @@ func (m *Room) answerCode(w http.ResponseWriter, r *http.Request, a authorizatio
 // answerError tells the client what went wrong (RFC 6749 §4.1.2.1); our own failures, too, so
 // that the program in front of the person does not wait for ever.
 func (m *Room) answerError(w http.ResponseWriter, r *http.Request, a authorization, err error) error {
-	kind, number, text := internalEntry.error, internalEntry.number, internalEntry.text
+	kind, number, text := aadsts.Internal.Error, aadsts.Internal.Number, aadsts.Internal.Text
 	f, ok := translate(err, "")
 	if !ok {
 		return err // to the page, and to the log
 	}
-	kind, number, text = catalogue[f.code].error, f.number(), f.sentence()
+	kind, number, text = aadsts.Catalogue[f.Code].Error, f.Number(), f.Sentence()
 	switch kind {
 	case "invalid_grant", "unauthorized_client":
 		kind = "access_denied" // the others are errors of the token endpoint

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/surface/sts/ask"
 )
 
 // client is a program that people sign in to.
@@ -98,70 +98,12 @@ func (c client) redirect(text string) (public bool, err error) {
 	switch {
 	case text == "":
 		return false, fail(900144, "redirect_uri")
-	case len(text) > 2048 || !safeRedirect(text):
+	case len(text) > 2048 || !ask.SafeRedirect(text):
 		return false, fail(50011, text)
-	case slices.ContainsFunc(c.public, func(r string) bool { return sameRedirect(r, text) }):
+	case slices.ContainsFunc(c.public, func(r string) bool { return ask.SameRedirect(r, text) }):
 		return true, nil
-	case slices.ContainsFunc(c.web, func(r string) bool { return sameRedirect(r, text) }):
+	case slices.ContainsFunc(c.web, func(r string) bool { return ask.SameRedirect(r, text) }):
 		return false, nil
 	}
 	return false, fail(50011, text)
-}
-
-// safeRedirect refuses addresses that no registration makes good: other characters than a URI
-// has, fragments, and schemes that a browser runs or opens itself.
-func safeRedirect(text string) bool {
-	scheme, _, found := strings.Cut(text, ":")
-	if !found || strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune(`\#<>"`, c) }) {
-		return false
-	}
-	switch strings.ToLower(scheme) {
-	case "https":
-		return true
-	case "http":
-		return isLoopback(text)
-	case "javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source", "ws", "wss", "ftp":
-		return false
-	}
-	return strings.Contains(text, "://")
-}
-
-// loopbacks are the beginnings of addresses on the machine of the browser.
-var loopbacks = []string{"http://localhost", "http://127.0.0.1", "http://[::1]"}
-
-// isLoopback reports whether an address is on the machine of the browser.
-func isLoopback(text string) bool {
-	_, _, ok := loopback(text)
-	return ok
-}
-
-// loopback splits a loopback address into its beginning and what follows the port.
-func loopback(text string) (host, rest string, ok bool) {
-	for _, host := range loopbacks {
-		rest, found := strings.CutPrefix(text, host)
-		if !found {
-			continue
-		}
-		if port, has := strings.CutPrefix(rest, ":"); has {
-			digits := strings.TrimLeft(port, "0123456789")
-			if n := len(port) - len(digits); n < 1 || n > 5 {
-				return "", "", false
-			}
-			rest = digits
-		}
-		if rest == "" || rest[0] == '/' || rest[0] == '?' {
-			return host, rest, true
-		}
-	}
-	return "", "", false
-}
-
-// sameRedirect compares a registered redirect URI with the one of a request.
-func sameRedirect(registered, text string) bool {
-	if registered == text {
-		return true
-	}
-	host, rest, ok := loopback(registered)
-	gotHost, gotRest, gotOK := loopback(text)
-	return ok && gotOK && host == gotHost && rest == gotRest
 }

@@ -2,17 +2,15 @@ package sts
 
 import (
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/httpd"
-	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/secret"
 	"github.com/sealring/sealring/internal/signin"
+	"github.com/sealring/sealring/internal/surface/sts/aadsts"
+	"github.com/sealring/sealring/internal/surface/sts/limit"
 	"github.com/sealring/sealring/internal/surface/sts/page"
 )
 
@@ -64,8 +62,8 @@ func (m *Room) deviceCodeV1(w http.ResponseWriter, r *http.Request, tenant strin
 // startDevice reads a request for a device code and makes one.
 func (m *Room) startDevice(r *http.Request, tenant string) (deviceAnswer, error) {
 	ctx := r.Context()
-	if wait := m.devices.take(r.RemoteAddr); wait > 0 {
-		return deviceAnswer{}, failure{code: codeBusy, retry: wait}
+	if wait := m.devices.Take(limit.Network(r.RemoteAddr)); wait > 0 {
+		return deviceAnswer{}, failure{Code: aadsts.Busy, Retry: wait}
 	}
 	form, err := readForm(r)
 	if err != nil {
@@ -90,7 +88,7 @@ func (m *Room) startDevice(r *http.Request, tenant string) (deviceAnswer, error)
 	if err != nil {
 		return deviceAnswer{}, err
 	}
-	device := signin.Device{Client: c.app, Scope: wanted.text}
+	device := signin.Device{Client: c.app, Scope: wanted.Text}
 	if !s.shared {
 		device.Tenant = s.tenant.ID
 	}
@@ -156,12 +154,12 @@ func (m *Room) deviceSignIn(w http.ResponseWriter, r *http.Request, s segment, f
 
 // deviceConfirm looks a code up and asks whether the person started this.
 func (m *Room) deviceConfirm(w http.ResponseWriter, r *http.Request, u directory.User, code string) error {
-	if m.guesses.spent(u.ID) {
+	if m.guesses.Spent(u.ID) {
 		return m.showDevice(w, r, "code", page.View{Title: "Enter the code", Username: u.UPN, Error: "Too many wrong codes. Try again in 15 minutes."})
 	}
 	d, err := m.signin.WaitingDevice(r.Context(), code)
 	if errors.Is(err, signin.ErrUserCode) || err == nil && d.Tenant != "" && d.Tenant != u.Tenant {
-		m.guesses.wrong(u.ID)
+		m.guesses.Wrong(u.ID)
 		return m.showDevice(w, r, "code", page.View{Title: "Enter the code", Username: u.UPN, Error: "The code is wrong or has expired."})
 	}
 	if err != nil {
@@ -172,7 +170,7 @@ func (m *Room) deviceConfirm(w http.ResponseWriter, r *http.Request, u directory
 		return err
 	}
 	v := page.View{Title: "Is this you?", Username: u.UPN, Client: c.name, Action: "/device"}
-	if err := m.prove(w, r, &v, devicePurpose, code); err != nil {
+	if err := m.forms.Prove(w, r, &v, devicePurpose, code); err != nil {
 		return err
 	}
 	return m.pages.Write(w, http.StatusOK, "confirm", v)
@@ -214,10 +212,10 @@ func (m *Room) deviceDecide(w http.ResponseWriter, r *http.Request, s signin.Ses
 		return err
 	}
 	if m.onLocalhost(r.Context()) { // see session
-		if err := m.signin.EndSession(r.Context(), secret.New(read(r, sessionCookie))); err != nil {
+		if err := m.signin.EndSession(r.Context(), secret.New(page.ReadCookie(r, sessionCookie))); err != nil {
 			return err
 		}
-		http.SetCookie(w, cookie(sessionCookie, ""))
+		http.SetCookie(w, page.Cookie(sessionCookie, ""))
 	}
 	if !approve {
 		return m.pages.Write(w, http.StatusOK, "done", page.View{Title: "Cancelled", Text: "The other device was not signed in. You can close this window."})
@@ -228,7 +226,7 @@ func (m *Room) deviceDecide(w http.ResponseWriter, r *http.Request, s signin.Ses
 // showDevice answers with a page of the device flow.
 func (m *Room) showDevice(w http.ResponseWriter, r *http.Request, name string, v page.View) error {
 	v.Action = "/device"
-	if err := m.prove(w, r, &v, devicePurpose, ""); err != nil {
+	if err := m.forms.Prove(w, r, &v, devicePurpose, ""); err != nil {
 		return err
 	}
 	status := http.StatusOK
@@ -244,100 +242,5 @@ const (
 	guessesReset = 15 * time.Minute
 )
 
-// guesses counts wrong user codes by person; it is bounded by who can sign in.
-type guesses struct {
-	now func() time.Time
-
-	mu    sync.Mutex // guards count
-	count map[id.Object]guessed
-}
-
-// guessed is how often somebody was wrong since when.
-type guessed struct {
-	times int
-	since time.Time
-}
-
-// newGuesses returns a count of nobody.
-func newGuesses(now func() time.Time) *guesses {
-	return &guesses{now: now, count: map[id.Object]guessed{}}
-}
-
-// spent reports whether a person has no guess left.
-func (g *guesses) spent(user id.Object) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	c := g.count[user]
-	return c.times >= mostGuesses && g.now().Sub(c.since).Abs() < guessesReset
-}
-
-// wrong counts a wrong code.
-func (g *guesses) wrong(user id.Object) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	c := g.count[user]
-	if g.now().Sub(c.since).Abs() >= guessesReset {
-		c = guessed{since: g.now()}
-	}
-	c.times++
-	g.count[user] = c
-}
-
-// How many device codes one address may ask for: this many at once, then one per interval.
-const (
-	deviceBurst    = 60
-	deviceInterval = 5 * time.Second
-	mostSources    = 4096
-)
-
-// sources limits unauthenticated requests that are kept, by address (the /64 of IPv6).
-type sources struct {
-	now func() time.Time
-
-	mu    sync.Mutex // guards until
-	until map[netip.Prefix]time.Time
-}
-
-// newSources returns a limit that nobody has used.
-func newSources(now func() time.Time) *sources {
-	return &sources{now: now, until: map[netip.Prefix]time.Time{}}
-}
-
-// take counts one request from an address and returns 0, or how long to wait.
-func (s *sources) take(remote string) time.Duration {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
-	}
-	address, err := netip.ParseAddr(host)
-	if err != nil {
-		address = netip.IPv4Unspecified()
-	}
-	bits := 32
-	if address = address.Unmap(); address.Is6() {
-		bits = 64
-	}
-	prefix, err := address.WithZone("").Prefix(bits)
-	if err != nil {
-		return deviceInterval
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	full := s.until[prefix]
-	if most := now.Add(deviceBurst * deviceInterval); full.After(most) {
-		full = most // the clock was set back
-	}
-	if full.Before(now) {
-		full = now
-	}
-	next := full.Add(deviceInterval)
-	if over := next.Sub(now) - deviceBurst*deviceInterval; over > 0 {
-		return over
-	}
-	if len(s.until) >= mostSources {
-		clear(s.until) // an attacker with that many addresses is not held by this; the store's limit is
-	}
-	s.until[prefix] = next
-	return 0
-}
+// deviceRate is how many device codes one address may ask for; nobody has signed in yet.
+var deviceRate = limit.Rate{Burst: 60, Interval: 5 * time.Second}

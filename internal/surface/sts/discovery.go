@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sealring/sealring/internal/httpd"
+	"github.com/sealring/sealring/internal/surface/sts/ask"
 )
 
 // document is a discovery document of either version (DT-1.2, DT-1.3); members of the other
@@ -130,8 +131,8 @@ func appQuery(r *http.Request) string {
 // resolveForDiscovery is resolve with the error name that discovery uses (DT-8).
 func (m *Room) resolveForDiscovery(r *http.Request, tenant string) (segment, error) {
 	s, err := m.resolve(r.Context(), tenant)
-	if f, ok := errors.AsType[failure](err); ok && f.code == 90002 {
-		f.kind = "invalid_tenant"
+	if f, ok := errors.AsType[failure](err); ok && f.Code == 90002 {
+		f.Kind = "invalid_tenant"
 		return segment{}, f
 	}
 	return s, err
@@ -177,7 +178,7 @@ func (m *Room) instance(w http.ResponseWriter, r *http.Request, _ string) error 
 	if !known {
 		return fail(50049, asked.Host)
 	}
-	segments, ok := split(asked.EscapedPath())
+	segments, ok := ask.Split(asked.EscapedPath())
 	if !ok {
 		return fail(90013, "authorization_endpoint has no tenant")
 	}

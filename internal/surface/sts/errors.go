@@ -15,54 +15,20 @@ import (
 	"github.com/sealring/sealring/internal/federation"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/signin"
+	"github.com/sealring/sealring/internal/surface/sts/aadsts"
+	"github.com/sealring/sealring/internal/surface/sts/ask"
 	"github.com/sealring/sealring/internal/token"
 )
 
-// failure is a refusal with a code of the catalogue. It names what it refuses; it never
-// holds a secret.
-type failure struct {
-	code  int
-	about string // fills the %s of the catalogue's sentence, as is; may be chosen by a caller
-	kind  string // overrides the catalogue's `error`, where it depends on the endpoint
-	sub   string // overrides the catalogue's `suberror`
-	retry time.Duration
-	cause error // for the log
-}
+// failure is a refusal with a code of the catalogue.
+type failure = aadsts.Failure
 
 // fail returns the refusal with a code. about fills the sentence; without it the sentence
 // speaks of the request.
-func fail(code int, about ...string) error {
-	return failure{code: code, about: clipped(strings.Join(about, " "))}
-}
+func fail(code int, about ...string) error { return aadsts.Fail(code, about...) }
 
-// Error implements error, for the log.
-func (f failure) Error() string {
-	text := "AADSTS" + strconv.Itoa(f.number()) + ": " + f.sentence()
-	if f.cause != nil {
-		text += ": " + f.cause.Error()
-	}
-	return text
-}
-
-// Unwrap returns the cause.
-func (f failure) Unwrap() error { return f.cause }
-
-// number is the public number of the code.
-func (f failure) number() int {
-	if n := catalogue[f.code].number; n != 0 {
-		return n
-	}
-	return f.code
-}
-
-// sentence is the catalogue's text, filled in.
-func (f failure) sentence() string {
-	text := catalogue[f.code].text
-	if strings.Contains(text, "%s") {
-		return fmt.Sprintf(text, printable(f.about))
-	}
-	return text
-}
+// clipped caps a text that a caller chose.
+func clipped(s string) string { return aadsts.Clipped(s) }
 
 // domainErrors says which code a failure of a domain package has. Anything else goes by
 // kind: Unavailable is 90033, the rest is ours and says nothing.
@@ -84,8 +50,8 @@ var domainErrors = []struct {
 	{federation.ErrSubjectCase, 7002138},
 	{federation.ErrAudience, 700212},
 	{federation.ErrAudienceForm, 700214},
-	{federation.ErrNotUserAssigned, codeNotUserAssigned},
-	{federation.ErrEnded, codeEnded},
+	{federation.ErrNotUserAssigned, aadsts.NotUserAssigned},
+	{federation.ErrEnded, aadsts.Ended},
 	{federation.ErrUnreachable, 90061},
 	{federation.ErrMetadata, 50166},
 	{token.ErrDerived, 700231},
@@ -104,12 +70,15 @@ var domainErrors = []struct {
 	{token.ErrUnknownKey, 700027},
 	{token.ErrTenant, 700027},
 	{token.ErrKeyWeak, 700027},
-	{httpd.ErrTooLarge, codeTooLarge},
+	{httpd.ErrTooLarge, aadsts.TooLarge},
 	{directory.ErrUserNotFound, 50034},
 	{directory.ErrWrongPassword, 50126},
 	{directory.ErrLocked, 50053},
 	{directory.ErrUserDisabled, 50057},
 	{directory.ErrPasswordWeak, 50142},
+	{ask.ErrMissing, 900144},
+	{ask.ErrMalformed, 70011},
+	{ask.ErrSeveral, 28000},
 	{signin.ErrCode, 70000},
 	{signin.ErrCodeUsed, 54005},
 	{signin.ErrCodeBinding, 70000},
@@ -118,11 +87,11 @@ var domainErrors = []struct {
 	{signin.ErrRefreshExpired, 700082},
 	{signin.ErrRevoked, 50173},
 	{signin.ErrDevicePending, 70016},
-	{signin.ErrDeviceDeclined, codeDeclined},
+	{signin.ErrDeviceDeclined, aadsts.Declined},
 	{signin.ErrDevice, 70018},
 	{signin.ErrDeviceExpired, 70020},
 	{signin.ErrUserCode, 70018},
-	{signin.ErrTooMany, codeBusy},
+	{signin.ErrTooMany, aadsts.Busy},
 	{signin.ErrNoSession, 50058},
 }
 
@@ -134,11 +103,11 @@ func translate(err error, about string) (failure, bool) {
 	}
 	for _, d := range domainErrors {
 		if errors.Is(err, d.err) {
-			return failure{code: d.code, about: clipped(about), cause: err}, true
+			return failure{Code: d.code, About: clipped(about), Cause: err}, true
 		}
 	}
 	if fault.KindOf(err) == fault.Unavailable {
-		return failure{code: 90033, cause: err, retry: time.Second}, true
+		return failure{Code: 90033, Cause: err, Retry: time.Second}, true
 	}
 	return failure{}, false
 }
@@ -162,18 +131,18 @@ func (m *Room) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	sub := ""
-	status, kind, number, text := internalEntry.status, internalEntry.error, internalEntry.number, internalEntry.text
+	status, kind, number, text := aadsts.Internal.Status, aadsts.Internal.Error, aadsts.Internal.Number, aadsts.Internal.Text
 	if f, ok := translate(err, ""); ok {
-		e := catalogue[f.code]
-		status, kind, number, text = e.status, e.error, f.number(), f.sentence()
-		if f.kind != "" {
-			kind = f.kind
+		e := aadsts.Catalogue[f.Code]
+		status, kind, number, text = e.Status, e.Error, f.Number(), f.Sentence()
+		if f.Kind != "" {
+			kind = f.Kind
 		}
-		if sub = e.sub; f.sub != "" {
-			sub = f.sub
+		if sub = e.Sub; f.Sub != "" {
+			sub = f.Sub
 		}
-		if f.retry > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int((f.retry+time.Second-1)/time.Second)))
+		if f.Retry > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int((f.Retry+time.Second-1)/time.Second)))
 		}
 	}
 	httpd.Note(r.Context(), "reason", "AADSTS"+strconv.Itoa(number))
@@ -219,38 +188,16 @@ func noStore(h http.Header) {
 	h.Set("Expires", "-1")
 }
 
-// clipped caps a text that a caller chose.
-func clipped(s string) string {
-	const limit = 256
-	if len(s) > limit {
-		return s[:limit] + "…"
-	}
-	return s
-}
-
-// printable drops control characters from a text that a caller chose.
-func printable(s string) string {
-	if s == "" {
-		return "of this request"
-	}
-	return "'" + strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
-			return -1
-		}
-		return c
-	}, s) + "'"
-}
-
 // explain is the page behind `error_uri`: what a number means.
 func (m *Room) explain(w http.ResponseWriter, r *http.Request, _ string) error {
 	code, err := strconv.Atoi(r.URL.Query().Get("code"))
-	e, ok := catalogue[code]
+	e, ok := aadsts.Catalogue[code]
 	if err != nil || !ok || code < 0 {
-		return fail(codeNoEndpoint)
+		return fail(aadsts.NoEndpoint)
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, err = fmt.Fprintf(w, "AADSTS%d: %s\n", code, strings.ReplaceAll(e.text, "%s", "…"))
+	_, err = fmt.Fprintf(w, "AADSTS%d: %s\n", code, strings.ReplaceAll(e.Text, "%s", "…"))
 	if err != nil {
 		return fmt.Errorf("send page: %w", err)
 	}
@@ -262,5 +209,5 @@ func sentence(err error) string {
 	if text := fault.Message(err); text != "" {
 		return strings.ToUpper(text[:1]) + text[1:] + "."
 	}
-	return internalEntry.text
+	return aadsts.Internal.Text
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/federation"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/surface/sts/aadsts"
 	"github.com/sealring/sealring/internal/token"
 )
 
@@ -67,13 +68,13 @@ func explainFederated(err error, a *token.UnverifiedAssertion) error {
 	case errors.Is(err, federation.ErrUnreachable), errors.Is(err, federation.ErrMetadata):
 		about = a.Issuer + ": " + fault.Message(err)
 	case errors.Is(err, token.ErrAlgorithm):
-		return failure{code: codeFederatedKey, about: "the algorithm " + clipped(a.Algorithm) + " is not accepted for this issuer; the operator may allow it (federation.issuers)", cause: err}
+		return failure{Code: aadsts.FederatedKey, About: "the algorithm " + clipped(a.Algorithm) + " is not accepted for this issuer; the operator may allow it (federation.issuers)", Cause: err}
 	case errors.Is(err, token.ErrUnknownKey), errors.Is(err, token.ErrSignature):
-		return failure{code: codeFederatedKey, about: fault.Message(err), cause: err}
+		return failure{Code: aadsts.FederatedKey, About: fault.Message(err), Cause: err}
 	case errors.Is(err, token.ErrClaim):
-		return failure{code: codeFederatedKey, about: "the claim exp is missing", cause: err}
+		return failure{Code: aadsts.FederatedKey, About: "the claim exp is missing", Cause: err}
 	case errors.Is(err, token.ErrKind):
-		return failure{code: 700229, cause: err}
+		return failure{Code: 700229, Cause: err}
 	default:
 		return err
 	}

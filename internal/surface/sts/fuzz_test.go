@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/sealring/sealring/internal/surface/sts/ask"
 )
 
 // S-5, S-69: an accepted token request has one reading: no parameter twice, in any letter
@@ -56,7 +58,7 @@ func FuzzSplit(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		segments, ok := split(path)
+		segments, ok := ask.Split(path)
 		if !ok {
 			return
 		}
@@ -66,7 +68,7 @@ func FuzzSplit(f *testing.F) {
 			}
 		}
 		for _, rt := range routes {
-			if _, ok := match(rt.pattern, segments); ok && strings.Count(rt.pattern, "/")+1 != len(segments) {
+			if _, ok := ask.Match(rt.pattern, segments); ok && strings.Count(rt.pattern, "/")+1 != len(segments) {
 				t.Fatalf("%q fits %q", path, rt.pattern)
 			}
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/surface/sts/aadsts"
+	"github.com/sealring/sealring/internal/surface/sts/limit"
 	"github.com/sealring/sealring/internal/token"
 )
 
@@ -26,6 +28,11 @@ const (
 
 // maxAhead is how far in the future a client assertion may end (S-36).
 const maxAhead = time.Hour
+
+// wrongRate is how many wrong secrets a client id may send (S-40). Only applications that
+// exist are counted one by one; client ids that do not share one count, which limits how many
+// are recorded.
+var wrongRate = limit.Rate{Burst: 10, Interval: 6 * time.Second}
 
 // guestRole is the directory role that every principal has in tokens for Graph (DT-3.2).
 const guestRole = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
@@ -154,17 +161,17 @@ func (m *Room) refuse(r *http.Request, q clientRequest, app id.App, sp directory
 	if !ok {
 		return err // ours; not a decision about the client
 	}
-	if f.code == 700024 {
-		f.about = m.now().UTC().Format(time.RFC3339) + "; " + fault.Message(err)
+	if f.Code == 700024 {
+		f.About = m.now().UTC().Format(time.RFC3339) + "; " + fault.Message(err)
 	}
 	counted := m.countedAs(r.Context(), q, app)
 	if errors.Is(err, directory.ErrWrongSecret) || counted == "" || sp.ID == "" {
-		wait := m.throttle.take(counted)
+		wait := m.throttle.Take(counted)
 		switch {
 		case wait > 0 && counted == "":
 			return f // a client id that does not exist: answered, but no longer recorded one by one
 		case wait > 0:
-			return failure{code: codeThrottled, about: string(app), retry: wait, cause: err}
+			return failure{Code: aadsts.Throttled, About: string(app), Retry: wait, Cause: err}
 		}
 	}
 	if err := m.recordRefusal(r, q, app, sp, f); err != nil {

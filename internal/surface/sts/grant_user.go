@@ -7,6 +7,7 @@ import (
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/signin"
+	"github.com/sealring/sealring/internal/surface/sts/ask"
 )
 
 // userGrant ends a person's sign-in: it proves the grant and makes the tokens.
@@ -123,7 +124,7 @@ func (m *Room) refreshToken(r *http.Request, q userRequest, s segment) (grantedT
 	if q.scope == "" && q.resource == "" {
 		q.scope = grant.Scope
 	}
-	q.wish.offline = true                                 // whoever has a refresh token keeps one
+	q.wish.Offline = true                                 // whoever has a refresh token keeps one
 	return m.conclude(r, q, err, func() (string, error) { // last: a request that is refused for another reason uses nothing up
 		_, next, err := m.signin.Rotate(r.Context(), q.refresh, q.client.app)
 		return next.Reveal(), err
@@ -163,10 +164,10 @@ func (m *Room) conclude(r *http.Request, q userRequest, err error, refresh func(
 			err = gone
 		}
 	}
-	offline := q.wish.offline
+	offline := q.wish.Offline
 	if err == nil {
 		q.wish, err = q.userWish()
-		q.wish.offline = q.wish.offline || offline
+		q.wish.Offline = q.wish.Offline || offline
 	}
 	var out grantedToken
 	if err == nil {
@@ -179,9 +180,9 @@ func (m *Room) conclude(r *http.Request, q userRequest, err error, refresh func(
 }
 
 // userWish is what the request asks for: a scope, or, at the v1.0 endpoint, a resource.
-func (q userRequest) userWish() (wish, error) {
+func (q userRequest) userWish() (ask.Wish, error) {
 	if q.scope == "" && q.resource != "" {
-		return wish{text: impersonation, resource: q.resource, names: []string{defaultScope}, openid: true, offline: true}, nil
+		return ask.Wish{Text: impersonation, Resource: q.resource, Names: []string{ask.Default}, OpenID: true, Offline: true}, nil
 	}
 	if q.scope == "" && q.tokenRequest.grant == "authorization_code" {
 		return readWish(q.grant.Scope)

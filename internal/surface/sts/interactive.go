@@ -2,11 +2,8 @@ package sts
 
 import (
 	"context"
-	"crypto/hmac"
 	"encoding/base64"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,42 +14,21 @@ import (
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/secret"
 	"github.com/sealring/sealring/internal/signin"
+	"github.com/sealring/sealring/internal/surface/sts/aadsts"
 	"github.com/sealring/sealring/internal/surface/sts/page"
 )
 
-// The cookies: the browser's session, and what the proofs in forms are bound to. The prefix
-// makes browsers refuse them from other hosts and over plain HTTP (S-74).
-const (
-	sessionCookie = "__Host-sealring-session"
-	formCookie    = "__Host-sealring-form"
-)
+// sessionCookie is the cookie of the browser's session.
+const sessionCookie = "__Host-sealring-session"
 
 // isNoTenant reports a domain or id that no tenant has.
 func isNoTenant(err error) bool { return errors.Is(err, directory.ErrTenantNotFound) }
-
-// cookie is a cookie of ours; an empty value takes it back.
-func cookie(name, value string) *http.Cookie {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	if value == "" {
-		c.MaxAge = -1
-	}
-	return c
-}
-
-// read returns the value of a cookie; "" if the browser sent none, or several.
-func read(r *http.Request, name string) string {
-	all := r.CookiesNamed(name)
-	if len(all) != 1 || len(all[0].Value) > 128 {
-		return ""
-	}
-	return all[0].Value
-}
 
 // session returns the browser's session and its user, in the tenant of s; the zero User where
 // nobody is signed in. On plain localhost there are no sessions: browsers send the cookies of
 // a host to every port of it, so other programs on the machine would see them.
 func (m *Room) session(r *http.Request, s segment) (signin.Session, directory.User, error) {
-	session, err := m.signin.Session(r.Context(), secret.New(read(r, sessionCookie)))
+	session, err := m.signin.Session(r.Context(), secret.New(page.ReadCookie(r, sessionCookie)))
 	if errors.Is(err, signin.ErrNoSession) {
 		return session, directory.User{}, nil
 	}
@@ -61,7 +37,7 @@ func (m *Room) session(r *http.Request, s segment) (signin.Session, directory.Us
 	}
 	u, err := m.person(r.Context(), signin.Grant{Tenant: session.Tenant, User: session.User, Epoch: session.Epoch})
 	if f, refused := translate(err, ""); err != nil {
-		if refused && f.code != 90033 {
+		if refused && f.Code != 90033 {
 			return session, directory.User{}, nil // the session has ended
 		}
 		return session, directory.User{}, err
@@ -84,43 +60,18 @@ type form struct {
 	flow string
 }
 
-// proof is what a form of ours carries: it is bound to the browser by the cookie, to the page
-// by purpose, and to what the form carries through.
-func (m *Room) proof(cookie, purpose, flow string) string {
-	mac := m.hash.MAC("sts form", []byte(strconv.Itoa(len(cookie))+"."+cookie+strconv.Itoa(len(purpose))+"."+purpose+flow))
-	return base64.RawURLEncoding.EncodeToString(mac)
-}
-
-// prove fills in what makes a page's form ours, and sets the cookie it is bound to.
-func (m *Room) prove(w http.ResponseWriter, r *http.Request, v *page.View, purpose, flow string) error {
-	value := read(r, formCookie)
-	if value == "" {
-		raw := make([]byte, 32)
-		if _, err := io.ReadFull(m.rand, raw); err != nil {
-			return fmt.Errorf("draw a cookie: %w", err)
-		}
-		value = base64.RawURLEncoding.EncodeToString(raw)
-		http.SetCookie(w, cookie(formCookie, value))
-	}
-	v.Flow, v.Token = flow, m.proof(value, purpose, flow)
-	return nil
-}
-
 // readProved reads a form and refuses it unless it came from a page of ours in the same
 // browser (S-74): the browser says same-origin, and the proof fits the cookie. Refusals: 90013.
 func (m *Room) readProved(r *http.Request, purpose string) (form, error) {
 	if r.Method != http.MethodPost {
-		return form{}, fail(codeMethod)
+		return form{}, fail(aadsts.Method)
 	}
 	values, err := readForm(r)
 	if err != nil {
 		return form{}, err
 	}
-	site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
-	same := site == "same-origin" || site == "" && strings.EqualFold(origin, m.entryAuthority(r.Context()))
 	f := form{values, values.Get("flow")}
-	held := read(r, formCookie)
-	if !same || held == "" || !hmac.Equal([]byte(values.Get("token")), []byte(m.proof(held, purpose, f.flow))) {
+	if !m.forms.Proved(r, m.entryAuthority(r.Context()), purpose, f.flow, values.Get("token")) {
 		return form{}, fail(90013, "the page has expired, or the form was not sent by it; go back to the program and begin again")
 	}
 	return f, nil
@@ -143,7 +94,7 @@ func (m *Room) show(w http.ResponseWriter, r *http.Request, a authorization, val
 	if !a.segment.shared {
 		v.Tenant = a.segment.tenant.DisplayName
 	}
-	if err := m.prove(w, r, &v, "authorize "+a.segment.text, values.Encode()); err != nil {
+	if err := m.forms.Prove(w, r, &v, "authorize "+a.segment.text, values.Encode()); err != nil {
 		return err
 	}
 	status := http.StatusOK
@@ -241,11 +192,11 @@ func (m *Room) check(r *http.Request, s segment, c client, f form) (directory.Us
 	if !ok {
 		return u, again{}, refused
 	}
-	httpd.Note(ctx, "reason", "AADSTS"+strconv.Itoa(told.number()))
+	httpd.Note(ctx, "reason", "AADSTS"+strconv.Itoa(told.Number()))
 	if errors.Is(err, directory.ErrPasswordWeak) {
 		return u, changePage(name, sentence(err)), nil
 	}
-	return u, again{"signin", page.View{Title: "Sign in", Username: clipped(name), Error: told.sentence()}}, nil
+	return u, again{"signin", page.View{Title: "Sign in", Username: clipped(name), Error: told.Sentence()}}, nil
 }
 
 // changePage asks for a new password.
@@ -256,7 +207,7 @@ func changePage(username, wrong string) again {
 // startSession makes the session of a person who has just signed in; keep sets its cookie. The
 // session that the browser had is over.
 func (m *Room) startSession(w http.ResponseWriter, r *http.Request, u directory.User, keep bool) (signin.Session, error) {
-	if err := m.signin.EndSession(r.Context(), secret.New(read(r, sessionCookie))); err != nil {
+	if err := m.signin.EndSession(r.Context(), secret.New(page.ReadCookie(r, sessionCookie))); err != nil {
 		return signin.Session{}, err
 	}
 	session, value, err := m.signin.StartSession(r.Context(), u.Tenant, u.ID, u.Epoch)
@@ -264,7 +215,7 @@ func (m *Room) startSession(w http.ResponseWriter, r *http.Request, u directory.
 		return session, err
 	}
 	if keep {
-		http.SetCookie(w, cookie(sessionCookie, value.Reveal()))
+		http.SetCookie(w, page.Cookie(sessionCookie, value.Reveal()))
 	}
 	return session, nil
 }
@@ -277,9 +228,9 @@ func clientInfo(user id.Object, tenant id.Tenant) string {
 // writeProblem is writeError for what a browser shows: what may be said, and where to look
 // for the rest.
 func (m *Room) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
-	status, number, text := internalEntry.status, internalEntry.number, internalEntry.text
+	status, number, text := aadsts.Internal.Status, aadsts.Internal.Number, aadsts.Internal.Text
 	if f, ok := translate(err, ""); ok {
-		status, number, text = catalogue[f.code].status, f.number(), f.sentence()
+		status, number, text = aadsts.Catalogue[f.Code].Status, f.Number(), f.Sentence()
 	}
 	httpd.Note(r.Context(), "reason", "AADSTS"+strconv.Itoa(number))
 	detail := "AADSTS" + strconv.Itoa(number) + " · Trace ID: " + httpd.RequestID(r.Context()) + " · " + m.now().UTC().Format("2006-01-02 15:04:05Z")

@@ -40,7 +40,7 @@ func (m *Room) logout(w http.ResponseWriter, r *http.Request, tenant string) err
 		return m.signedOut(w, r, s, back)
 	}
 	v := page.View{Title: "Sign out?", Username: user.UPN, Action: "/" + url.PathEscape(s.text) + "/oauth2/v2.0/logout", FormTo: m.afterLogout(r, s, back)}
-	if err := m.prove(w, r, &v, logoutPurpose, back.Encode()); err != nil {
+	if err := m.forms.Prove(w, r, &v, logoutPurpose, back.Encode()); err != nil {
 		return err
 	}
 	return m.pages.Write(w, http.StatusOK, "logout", v)
@@ -56,10 +56,10 @@ func (m *Room) signOut(w http.ResponseWriter, r *http.Request, s segment) error 
 	if err != nil {
 		return fail(9002313, "the form has a bad escape or separator")
 	}
-	if err := m.signin.EndSession(r.Context(), secret.New(read(r, sessionCookie))); err != nil {
+	if err := m.signin.EndSession(r.Context(), secret.New(page.ReadCookie(r, sessionCookie))); err != nil {
 		return err
 	}
-	http.SetCookie(w, cookie(sessionCookie, ""))
+	http.SetCookie(w, page.Cookie(sessionCookie, ""))
 	return m.signedOut(w, r, s, back)
 }
 

@@ -2,8 +2,9 @@ package sts
 
 import (
 	"net/http"
-	"net/url"
-	"strings"
+
+	"github.com/sealring/sealring/internal/surface/sts/aadsts"
+	"github.com/sealring/sealring/internal/surface/sts/ask"
 )
 
 // handler serves one endpoint; wild is what the "*" of its pattern matched.
@@ -44,12 +45,12 @@ var routes = []route{
 // serve finds the endpoint, answers preflight requests and refuses wrong methods.
 func (m *Room) serve(w http.ResponseWriter, r *http.Request) error {
 	setHeaders(w.Header(), r)
-	segments, ok := split(r.URL.EscapedPath())
+	segments, ok := ask.Split(r.URL.EscapedPath())
 	if !ok {
-		return fail(codeNoEndpoint)
+		return fail(aadsts.NoEndpoint)
 	}
 	for _, rt := range routes {
-		wild, ok := match(rt.pattern, segments)
+		wild, ok := ask.Match(rt.pattern, segments)
 		if !ok {
 			continue
 		}
@@ -59,7 +60,7 @@ func (m *Room) serve(w http.ResponseWriter, r *http.Request) error {
 				return rt.handle(m, w, r, wild)
 			}
 			w.Header().Set("Allow", "GET, HEAD, POST")
-			return fail(codeMethod)
+			return fail(aadsts.Method)
 		case r.Method == http.MethodOptions:
 			preflight(w, rt.method)
 			return nil
@@ -70,56 +71,20 @@ func (m *Room) serve(w http.ResponseWriter, r *http.Request) error {
 			return fail(900561)
 		}
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
-		return fail(codeMethod)
+		return fail(aadsts.Method)
 	}
-	return fail(codeNoEndpoint)
+	return fail(aadsts.NoEndpoint)
 }
 
 // isPage reports whether a path is one that a browser shows.
 func isPage(path string) bool {
-	segments, ok := split(path)
+	segments, ok := ask.Split(path)
 	for _, rt := range routes {
-		if _, matches := match(rt.pattern, segments); ok && matches && rt.method == methodPage {
+		if _, matches := ask.Match(rt.pattern, segments); ok && matches && rt.method == methodPage {
 			return true
 		}
 	}
 	return false
-}
-
-// split returns the decoded segments of a path, without one trailing slash; false for one
-// that is irregular: empty or dotted segments, or characters that no segment has here.
-func split(path string) ([]string, bool) {
-	path, ok := strings.CutPrefix(path, "/")
-	if !ok {
-		return nil, false
-	}
-	segments := strings.Split(strings.TrimSuffix(path, "/"), "/")
-	for i, s := range segments {
-		decoded, err := url.PathUnescape(s)
-		if err != nil || decoded == "" || decoded == "." || decoded == ".." || len(decoded) > 256 ||
-			strings.ContainsFunc(decoded, func(c rune) bool { return c < ' ' || c == 0x7f || c == '/' || c == '\\' }) {
-			return nil, false
-		}
-		segments[i] = decoded
-	}
-	return segments, true
-}
-
-// match compares segments with a pattern and returns what "*" stands for.
-func match(pattern string, segments []string) (wild string, ok bool) {
-	parts := strings.Split(pattern, "/")
-	if len(parts) != len(segments) {
-		return "", false
-	}
-	for i, p := range parts {
-		switch {
-		case p == "*":
-			wild = segments[i]
-		case len(p) != len(segments[i]) || !strings.EqualFold(p, segments[i]): // of one length, so no look-alike outside ASCII
-			return "", false
-		}
-	}
-	return wild, true
 }
 
 // preflight answers a browser that asks before a request (DT-2.1).

@@ -6,17 +6,13 @@ import (
 	"strings"
 
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/surface/sts/ask"
 )
-
-// graphResource is whose permission a scope without a resource is (DT-3.8).
-const graphResource = "https://graph.microsoft.com"
 
 // impersonation is the one delegated permission of the built-in resources but Graph.
 const impersonation = "user_impersonation"
-
-// defaultScope stands for everything that was granted before.
-const defaultScope = ".default"
 
 // cliScopes are the delegated permissions at Graph of the first-party clients. What a person
 // may do is decided by the person's own roles; these only say that the client may act for them.
@@ -27,60 +23,22 @@ var cliScopes = strings.Fields(`Application.ReadWrite.All AppRoleAssignment.Read
 var graphScopes = append(slices.Clone(cliScopes), "User.Read", "User.Read.All", "User.ReadBasic.All", "Group.Read.All", "GroupMember.Read.All",
 	"Application.Read.All", "Directory.Read.All", "Directory.ReadWrite.All")
 
-// wish is what a client asks for on behalf of a person.
-type wish struct {
-	text     string   // as sent, and as answered (DT-60)
-	resource string   // whose permissions: as spelled, without the permission
-	names    []string // of the permissions; empty for identity alone
-	openid   bool
-	offline  bool
-}
-
-// readWish reads the scope of a user's sign-in. Refusals: 900144, 70011, 28000.
-func readWish(scope string) (wish, error) {
-	w := wish{text: strings.Join(strings.Fields(scope), " "), resource: graphResource}
-	if w.text == "" {
-		return w, fail(900144, "scope")
+// readWish reads a scope. Refusals: 900144, 70011, 28000.
+func readWish(scope string) (ask.Wish, error) {
+	w, err := ask.ReadWish(scope)
+	if err == nil {
+		return w, nil
 	}
-	if len(w.text) > 4096 {
-		return w, fail(70011, scope)
-	}
-	for _, s := range strings.Fields(scope) {
-		switch strings.ToLower(s) {
-		case "openid":
-			w.openid = true
-			continue
-		case "offline_access":
-			w.offline = true
-			continue
-		case "profile", "email":
-			continue
-		}
-		resource, name := graphResource, s
-		if i := strings.LastIndexByte(s, '/'); i >= 0 {
-			resource, name = s[:i], s[i+1:]
-		}
-		switch {
-		case resource == "" || name == "":
-			return w, fail(70011, s)
-		case len(w.names) > 0 && !strings.EqualFold(strings.TrimSuffix(resource, "/"), strings.TrimSuffix(w.resource, "/")):
-			return w, fail(28000, scope)
-		}
-		w.resource = resource
-		w.names = append(w.names, name)
-	}
-	if len(w.names) > 1 && slices.Contains(w.names, defaultScope) {
-		return w, fail(70011, scope)
-	}
-	return w, nil
+	f, _ := translate(err, fault.Message(err))
+	return w, f
 }
 
 // granted is what a client gets of a wish: the resource and the names of the permissions, as
 // the claim `scp` carries them.
-func (m *Room) granted(ctx context.Context, tenant id.Tenant, c client, w wish) (directory.Resource, []string, error) {
-	res, err := m.directory.ResolveAudience(ctx, tenant, w.resource)
+func (m *Room) granted(ctx context.Context, tenant id.Tenant, c client, w ask.Wish) (directory.Resource, []string, error) {
+	res, err := m.directory.ResolveAudience(ctx, tenant, w.Resource)
 	if err != nil {
-		f, ok := translate(err, w.resource)
+		f, ok := translate(err, w.Resource)
 		if !ok {
 			return res, nil, err
 		}
@@ -97,8 +55,8 @@ func (m *Room) granted(ctx context.Context, tenant id.Tenant, c client, w wish) 
 		standard = offered
 	}
 	var names []string
-	for _, n := range w.names {
-		if n == defaultScope {
+	for _, n := range w.Names {
+		if n == ask.Default {
 			names = standard
 			continue
 		}
@@ -139,9 +97,9 @@ func (m *Room) offered(ctx context.Context, tenant id.Tenant, app id.App) ([]str
 
 // consented are those of names that the tenant has granted to the client (Graph
 // oauth2PermissionGrant). Refusals: 65001.
-func (m *Room) consented(ctx context.Context, tenant id.Tenant, c client, resource id.App, w wish, names []string) ([]string, error) {
+func (m *Room) consented(ctx context.Context, tenant id.Tenant, c client, resource id.App, w ask.Wish, names []string) ([]string, error) {
 	if m.grants == nil {
-		return nil, fail(65001, w.resource)
+		return nil, fail(65001, w.Resource)
 	}
 	granted, err := m.grants.Granted(ctx, tenant, c.app, resource)
 	if err != nil {
@@ -151,12 +109,12 @@ func (m *Room) consented(ctx context.Context, tenant id.Tenant, c client, resour
 	for _, n := range names {
 		if slices.ContainsFunc(granted, func(g string) bool { return strings.EqualFold(g, n) }) {
 			out = append(out, n)
-		} else if !slices.Contains(w.names, defaultScope) {
-			return nil, fail(65001, w.resource)
+		} else if !slices.Contains(w.Names, ask.Default) {
+			return nil, fail(65001, w.Resource)
 		}
 	}
 	if len(out) == 0 {
-		return nil, fail(65001, w.resource)
+		return nil, fail(65001, w.Resource)
 	}
 	return out, nil
 }

@@ -43,7 +43,7 @@ func (m *Room) recordRefusal(r *http.Request, q clientRequest, app id.App, sp di
 	}
 	return m.audit.Write(r.Context(), audit.Event{
 		Kind: audit.SignIn, Actor: a, Outcome: audit.Denied, Operation: "token.issue", Target: string(sp.ID),
-		Reason: "AADSTS" + strconv.Itoa(f.number()), Details: details,
+		Reason: "AADSTS" + strconv.Itoa(f.Number()), Details: details,
 	})
 }
 

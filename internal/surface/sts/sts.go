@@ -26,6 +26,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ import (
 	"github.com/sealring/sealring/internal/keyring"
 	"github.com/sealring/sealring/internal/secret"
 	"github.com/sealring/sealring/internal/signin"
+	"github.com/sealring/sealring/internal/surface/sts/limit"
 	"github.com/sealring/sealring/internal/surface/sts/page"
 	"github.com/sealring/sealring/internal/token"
 )
@@ -116,14 +118,15 @@ type Room struct {
 	audit            *audit.Log
 	now              func() time.Time
 	rand             io.Reader
-	throttle         *throttle
+	throttle         *limit.Bucket[id.App]
 	signin           *signin.Service
 	hash             hasher
 	pages            *page.Pages
+	forms            *page.Forms
 	grants           grants
 	passwords        bool
-	guesses          *guesses
-	devices          *sources
+	guesses          *limit.Guesses[id.Object]
+	devices          *limit.Bucket[netip.Prefix]
 }
 
 // publicHosts are the public cloud's sign-in names, part of the same group of aliases.
@@ -149,12 +152,17 @@ func New(c Config) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
+	forms, err := page.NewForms(c.Hasher, c.Rand)
+	if err != nil {
+		return nil, err
+	}
 	m := &Room{
 		authority: c.Authority, host: u.Host, cloud: strings.TrimPrefix(u.Hostname(), "login."), graph: c.Graph,
 		hosts: map[string]string{}, directory: c.Directory, keys: c.Keys, issuer: c.Issuer, audit: c.Audit,
-		now: c.Now, rand: c.Rand, throttle: newThrottle(c.Now),
+		now: c.Now, rand: c.Rand, throttle: limit.NewBucket[id.App](wrongRate, 1024, c.Now),
 		federation: c.Federation, identityLifetime: cmp.Or(c.IdentityLifetime, 24*time.Hour),
-		signin: c.SignIn, hash: c.Hasher, pages: pages, grants: c.Grants, passwords: c.PasswordGrant, guesses: newGuesses(c.Now), devices: newSources(c.Now),
+		signin: c.SignIn, hash: c.Hasher, pages: pages, forms: forms, grants: c.Grants, passwords: c.PasswordGrant,
+		guesses: limit.NewGuesses[id.Object](mostGuesses, guessesReset, c.Now), devices: limit.NewBucket[netip.Prefix](deviceRate, 4096, c.Now),
 	}
 	for _, h := range append(append([]string{u.Host}, c.Hosts...), publicHosts...) {
 		h = strings.ToLower(h)

@@ -14,6 +14,7 @@ import (
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/signin"
+	"github.com/sealring/sealring/internal/surface/sts/ask"
 	"github.com/sealring/sealring/internal/token"
 )
 
@@ -36,7 +37,7 @@ type userRequest struct {
 	tokenRequest
 	client client
 	public bool // the client proved nothing
-	wish   wish
+	wish   ask.Wish
 	grant  signin.Grant
 	// interactive says that the person has just signed in on a page.
 	interactive bool
@@ -86,12 +87,12 @@ func (m *Room) userToken(r *http.Request, q userRequest, u directory.User, refre
 	if request.Lifetime, err = m.lifetime(); err != nil {
 		return grantedToken{}, err
 	}
-	out := grantedToken{resource: q.wish.resource, personal: personal{Scope: q.wish.text}}
+	out := grantedToken{resource: q.wish.Resource, personal: personal{Scope: q.wish.Text}}
 	if out.issued, err = m.issuer.Issue(request); err != nil {
 		return grantedToken{}, fmt.Errorf("issue a token for user %s: %w", u.ID, err)
 	}
 	httpd.Note(ctx, "uti", out.issued.UTI)
-	if q.wish.openid {
+	if q.wish.OpenID {
 		if out.personal.IDToken, err = m.idToken(q, u); err != nil {
 			return grantedToken{}, err
 		}
@@ -99,7 +100,7 @@ func (m *Room) userToken(r *http.Request, q userRequest, u directory.User, refre
 	if q.clientInfo {
 		out.personal.ClientInfo = clientInfo(u.ID, u.Tenant)
 	}
-	if refresh != nil && q.wish.offline {
+	if refresh != nil && q.wish.Offline {
 		if out.personal.Refresh, err = refresh(); err != nil {
 			return grantedToken{}, err
 		}
@@ -150,7 +151,7 @@ func (m *Room) recordUserIssue(r *http.Request, q userRequest, u directory.User,
 		Details: map[string]string{
 			"uti": issued.UTI, "audience": issued.Audience, "resource_app_id": string(res.AppID), "resource_name": res.DisplayName,
 			"credential": "password", "signing_key_id": issued.KeyID, "expires_at": issued.Expires.UTC().Format(time.RFC3339),
-			"grant": q.tokenRequest.grant, "client_name": q.client.name, "user_principal_name": u.UPN, "interactive": yesNo(q.interactive), "scope": clipped(q.wish.text),
+			"grant": q.tokenRequest.grant, "client_name": q.client.name, "user_principal_name": u.UPN, "interactive": yesNo(q.interactive), "scope": clipped(q.wish.Text),
 		},
 	})
 }
@@ -178,7 +179,7 @@ func (m *Room) recordUserRefusal(r *http.Request, u directory.User, tenant id.Te
 	}
 	e := audit.Event{
 		Kind: audit.SignIn, Actor: userActor(r, u, c.app), Outcome: audit.Denied, Operation: "token.issue", Target: string(u.ID),
-		Reason: fmt.Sprintf("AADSTS%d", f.number()),
+		Reason: fmt.Sprintf("AADSTS%d", f.Number()),
 		Details: map[string]string{"credential": "password", "grant": grant, "client_name": c.name, "user_principal_name": u.UPN,
 			"interactive": yesNo(grant == "interactive")},
 	}

@@ -1,34 +1,36 @@
-package sts
+// Package aadsts is the catalogue of the codes by which the sign-in room says what is wrong:
+// the public service's numbers, with HTTP status and sentence.
+package aadsts
 
 import "net/http"
 
 // Codes of our own for what the public service answers with a page instead of JSON. They
 // are shown as the nearest public number.
 const (
-	codeNoEndpoint = -1 // no such path
-	codeMethod     = -2 // a method that the path does not have
-	codeThrottled  = -3 // too many wrong secrets
-	codeTooLarge   = -4 // a form above 64 KiB
-	codeDeclined   = -5 // the person said no
-	codeBusy       = -6 // too many sign-ins wait
+	NoEndpoint = -1 // no such path
+	Method     = -2 // a method that the path does not have
+	Throttled  = -3 // too many wrong secrets
+	TooLarge   = -4 // a form above 64 KiB
+	Declined   = -5 // the person said no
+	Busy       = -6 // too many sign-ins wait
 
-	codeFederatedKey    = -7 // a key or signature of an outside issuer
-	codeNotUserAssigned = -8 // a system-assigned identity as the credential of an application
-	codeEnded           = -9 // a revoked token as the credential of an application
+	FederatedKey    = -7 // a key or signature of an outside issuer
+	NotUserAssigned = -8 // a system-assigned identity as the credential of an application
+	Ended           = -9 // a revoked token as the credential of an application
 )
 
-// entry is a row of the catalogue: how a code looks on the wire.
-type entry struct {
-	status int
-	error  string // RFC 6749 §5.2, or one of Entra's own
-	number int    // 0: the code itself
-	text   string // what it means; may hold one %s
-	sub    string // suberror: what MSAL does about an invalid_grant
+// Entry is a row of the catalogue: how a code looks on the wire.
+type Entry struct {
+	Status int
+	Error  string // RFC 6749 §5.2, or one of Entra's own
+	Number int    // 0: the code itself
+	Text   string // what it means; may hold one %s
+	Sub    string // suberror: what MSAL does about an invalid_grant
 }
 
-// catalogue holds every AADSTS number this service answers with (DT-4.2). The sentences
+// Catalogue holds every AADSTS number this service answers with (DT-4.2). The sentences
 // are ours; clients look at the numbers.
-var catalogue = map[int]entry{
+var Catalogue = map[int]Entry{
 	50049:   {http.StatusBadRequest, "invalid_instance", 0, "The authority %s is not one of this sign-in service.", ""},
 	50059:   {http.StatusBadRequest, "invalid_request", 0, "The request names no tenant to act in: put the tenant's id or domain into the URL.", ""},
 	70003:   {http.StatusBadRequest, "unsupported_grant_type", 0, "The grant type %s is not supported.", ""},
@@ -92,17 +94,17 @@ var catalogue = map[int]entry{
 	700263:  {http.StatusBadRequest, "invalid_request", 0, "The client assertion was used before, and the application %s accepts each only once.", ""},
 	7002138: {http.StatusUnauthorized, "invalid_client", 0, "No matching federated identity record found for presented assertion subject %s: one differs by the case of letters only, and the comparison is case-sensitive.", ""},
 
-	codeFederatedKey:    {http.StatusUnauthorized, "invalid_client", 700027, "The federated assertion could not be verified: %s.", ""},
-	codeNotUserAssigned: {http.StatusUnauthorized, "invalid_client", 700211, "Only a user-assigned managed identity serves as the credential of an application.", ""},
-	codeEnded:           {http.StatusUnauthorized, "invalid_client", 700024, "The managed identity's token was revoked, or its identity deleted. Get a new one.", ""},
+	FederatedKey:    {http.StatusUnauthorized, "invalid_client", 700027, "The federated assertion could not be verified: %s.", ""},
+	NotUserAssigned: {http.StatusUnauthorized, "invalid_client", 700211, "Only a user-assigned managed identity serves as the credential of an application.", ""},
+	Ended:           {http.StatusUnauthorized, "invalid_client", 700024, "The managed identity's token was revoked, or its identity deleted. Get a new one.", ""},
 
-	codeNoEndpoint: {http.StatusNotFound, "invalid_request", 90013, "There is no such endpoint.", ""},
-	codeMethod:     {http.StatusMethodNotAllowed, "invalid_request", 90013, "This endpoint accepts GET only.", ""},
-	codeThrottled:  {http.StatusTooManyRequests, "temporarily_unavailable", 90033, "Too many wrong client secrets for the application %s. Wait before the next attempt.", ""},
-	codeDeclined:   {http.StatusBadRequest, "authorization_declined", 70000, "The person declined.", ""},
-	codeBusy:       {http.StatusTooManyRequests, "temporarily_unavailable", 90033, "Too many sign-ins are waiting. Try again later.", ""},
-	codeTooLarge:   {http.StatusRequestEntityTooLarge, "invalid_request", 9002313, "The request body is larger than 64 KiB.", ""},
+	NoEndpoint: {http.StatusNotFound, "invalid_request", 90013, "There is no such endpoint.", ""},
+	Method:     {http.StatusMethodNotAllowed, "invalid_request", 90013, "This endpoint accepts GET only.", ""},
+	Throttled:  {http.StatusTooManyRequests, "temporarily_unavailable", 90033, "Too many wrong client secrets for the application %s. Wait before the next attempt.", ""},
+	Declined:   {http.StatusBadRequest, "authorization_declined", 70000, "The person declined.", ""},
+	Busy:       {http.StatusTooManyRequests, "temporarily_unavailable", 90033, "Too many sign-ins are waiting. Try again later.", ""},
+	TooLarge:   {http.StatusRequestEntityTooLarge, "invalid_request", 9002313, "The request body is larger than 64 KiB.", ""},
 }
 
-// internalEntry is what a failure of ours looks like: it says nothing.
-var internalEntry = entry{http.StatusInternalServerError, "server_error", 90033, "The service failed. The request can be found by its trace id.", ""}
+// Internal is what a failure of ours looks like: it says nothing.
+var Internal = Entry{http.StatusInternalServerError, "server_error", 90033, "The service failed. The request can be found by its trace id.", ""}
