@@ -129,6 +129,20 @@ func (d *Directory) WriteFederatedCredential(ctx context.Context, tx *store.Tx, 
 	return c, !exists, d.putFederated(ctx, tx, c, verb)
 }
 
+// PutFederatedCredential is WriteFederatedCredential in a transaction of its own.
+func (d *Directory) PutFederatedCredential(ctx context.Context, w FederatedWrite) (c FederatedCredential, created bool, err error) {
+	err = d.cache.db.Update(ctx, func(tx *store.Tx) (err error) {
+		c, created, err = d.WriteFederatedCredential(ctx, tx, w)
+		return err
+	})
+	return c, created, err
+}
+
+// RemoveFederatedCredential is DeleteFederatedCredential in a transaction of its own.
+func (d *Directory) RemoveFederatedCredential(ctx context.Context, tenant id.Tenant, app id.App, name string) error {
+	return d.cache.db.Update(ctx, func(tx *store.Tx) error { return d.DeleteFederatedCredential(ctx, tx, tenant, app, name) })
+}
+
 // putFederated replaces the row of c, records it and notes it in the feed.
 func (d *Directory) putFederated(ctx context.Context, tx *store.Tx, c FederatedCredential, verb string) error {
 	if _, err := tx.Exec(ctx, "DELETE FROM directory_federated_credentials WHERE id = $1", string(c.ID)); err != nil {

@@ -36,6 +36,11 @@ func (d *Directory) RequireSingleUseAssertions(ctx context.Context, tx *store.Tx
 	return d.record(ctx, tx, operation, string(app), nil)
 }
 
+// SetSingleUseAssertions is RequireSingleUseAssertions in a transaction of its own.
+func (d *Directory) SetSingleUseAssertions(ctx context.Context, tenant id.Tenant, app id.App, on bool) error {
+	return d.cache.db.Update(ctx, func(tx *store.Tx) error { return d.RequireSingleUseAssertions(ctx, tx, tenant, app, on) })
+}
+
 // singleUseKey is the feed's key of the setting of an application.
 func singleUseKey(app id.App) string { return "o/" + string(app) }
 
