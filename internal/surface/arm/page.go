@@ -82,6 +82,40 @@ func Slice[T any](items []T, key func(T) string) Fetch[T] {
 	}
 }
 
+// Window answers with a page of a list in memory that is in its order already: behind $skip,
+// or behind the item that the continuation token names, up to $top, else usual, items. next
+// is the address of the page behind it, "" at the end. key must differ between items; an
+// item that is gone when its token comes back ends the list. Errors: ErrQuery, paging.ErrToken.
+func Window[T any](ctx context.Context, r *Request, items []T, key func(T) string, usual int) (page []T, next string, err error) {
+	size := usual
+	if r.Query("$top") != "" {
+		if size, err = r.top(); err != nil {
+			return nil, "", err
+		}
+	}
+	from := 0
+	if text := r.Query("$skip"); text != "" {
+		if from, err = strconv.Atoi(text); err != nil || from < 0 {
+			return nil, "", ErrQuery.With("The value of $skip must be a number that is not negative.")
+		}
+	}
+	after, err := r.after(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if after != "" {
+		if from = slices.IndexFunc(items, func(i T) bool { return key(i) == after }) + 1; from == 0 {
+			return nil, "", nil
+		}
+	}
+	items = items[min(from, len(items)):]
+	if len(items) <= size {
+		return items, "", nil
+	}
+	next, err = r.nextLink(ctx, key(items[size-1]))
+	return items[:size], next, err
+}
+
 // top reads $top, clamped to the page size. Errors: ErrQuery.
 func (r *Request) top() (int, error) {
 	text := r.Query("$top")

@@ -16,6 +16,8 @@ type Response struct {
 	Body any
 	// ETag is sent as a strong entity tag, quotes included; "" sends none.
 	ETag string
+	// Warning is said aside, in the header of that name; "" says nothing.
+	Warning string
 	// XML is sent instead of Body where a client wants it (publishing profiles).
 	XML string
 	// Operation and Location are the addresses where a client asks how long work goes on
@@ -75,6 +77,9 @@ func (resp Response) write(w http.ResponseWriter, r *http.Request) error {
 	}
 	if resp.Operation+resp.Location != "" {
 		w.Header().Set("Retry-After", pollSeconds)
+	}
+	if resp.Warning != "" {
+		w.Header().Set("Warning", `299 sealring "`+strings.ReplaceAll(resp.Warning, `"`, `'`)+`"`)
 	}
 	switch {
 	case resp.XML != "":
