@@ -52,6 +52,7 @@ type principals interface {
 type people interface {
 	principals
 	trust
+	renamer
 }
 
 // issuer signs tokens; *token.Issuer is one.

@@ -8,8 +8,10 @@
 package hosts
 
 import (
+	"context"
 	"regexp"
 
+	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/surface/arm"
 	"github.com/sealring/sealring/internal/surface/arm/provider/tracked"
@@ -18,9 +20,15 @@ import (
 // Deps is what the providers are made of; all of it is needed.
 type Deps struct {
 	tracked.Deps
-	IDs *id.Source
+	IDs   *id.Source
+	Audit recorder
 	// Domain is the installation's domain, the end of the host names of what is served here.
 	Domain string
+}
+
+// recorder keeps the record of what was read under a permission of its own; *audit.Log is one.
+type recorder interface {
+	Write(ctx context.Context, e audit.Event) error
 }
 
 // All lists the providers.

@@ -11,15 +11,22 @@ import (
 // accountName is the rule for names of storage accounts.
 var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 
+// storageAccounts is the type of storage accounts.
+const storageAccounts = "Microsoft.Storage/storageAccounts"
+
 // storage makes Microsoft.Storage: accounts with what clients ask about them (CP §4.2).
 func storage(d Deps) arm.Provider {
-	const kind = "Microsoft.Storage/storageAccounts"
-	account := tracked.Type{Deps: d.Deps, Kind: kind, Name: accountName, Made: []string{"primaryEndpoints", "creationTime", "statusOfPrimary"}, Show: d.showAccount}
+	account := tracked.Type{Deps: d.Deps, Kind: storageAccounts, Name: accountName, Made: []string{"primaryEndpoints", "creationTime", "statusOfPrimary"},
+		Show: d.showAccount, After: d.makeServices}
 	types := []tracked.Type{account}
-	for _, setting := range []string{"/blobServices", "/blobServices/containers", "/fileServices", "/fileServices/shares", "/queueServices", "/tableServices"} {
-		types = append(types, tracked.Type{Deps: d.Deps, Kind: kind + setting, Setting: true})
+	for _, service := range []string{"/blobServices", "/fileServices", "/queueServices", "/tableServices"} {
+		types = append(types, tracked.Type{Deps: d.Deps, Kind: storageAccounts + service, Setting: true, Show: showService})
 	}
-	return provide("Microsoft.Storage", types)
+	for _, inner := range []string{"/blobServices/containers", "/fileServices/shares"} {
+		types = append(types, tracked.Type{Deps: d.Deps, Kind: storageAccounts + inner, Setting: true})
+	}
+	return provide("Microsoft.Storage", types, account.Post("listKeys", d.listKeys), account.Post("regenerateKey", d.regenerateKey),
+		arm.Post(arm.InSubscription+"/providers/Microsoft.Storage/checkNameAvailability", "Microsoft.Storage/checkNameAvailability/read", d.checkAccountName))
 }
 
 // storageEndpoints are the addresses of an account's services.

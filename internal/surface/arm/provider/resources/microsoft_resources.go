@@ -44,6 +44,7 @@ type resourcesProvider struct {
 
 // Actions of Microsoft.Resources (CP §5.5).
 const (
+	groups        = "Microsoft.Resources/subscriptions/resourceGroups"
 	readGroups    = "Microsoft.Resources/subscriptions/resourceGroups/read"
 	writeGroups   = "Microsoft.Resources/subscriptions/resourceGroups/write"
 	deleteGroups  = "Microsoft.Resources/subscriptions/resourceGroups/delete"
@@ -75,7 +76,12 @@ func New(d Deps) arm.Provider {
 
 		arm.List("/subscriptions/{subscription}/resources", readResources, p.listResources),
 		arm.List(arm.InGroup+"/resources", readResources, p.listResources),
+
+		arm.Post(arm.InGroup+"/moveResources", groups+"/moveResources/action", p.moveResources),
+		arm.Post(arm.InGroup+"/validateMoveResources", groups+"/validateMoveResources/action", p.validateMove),
+		arm.Post(arm.InGroup+"/exportTemplate", groups+"/exportTemplate/action", p.exportGroup),
 	}
+	routes = append(routes, p.tagRoutes()...)
 	for _, e := range p.catalog {
 		at := "/subscriptions/{subscription}/providers/" + e.Namespace
 		routes = append(routes,
