@@ -19,14 +19,14 @@ func TestEveryFailureOfTheDomainHasARow(t *testing.T) { // S-72
 	declared := regexp.MustCompile(`(?m)^\t?(?:var )?(Err\w+)\s+= fault\.New`)
 	for file, pkg := range map[string]string{
 		"../../directory/directory.go": "directory", "../../directory/password.go": "directory", "../../directory/user.go": "directory",
-		"../../token/errors.go": "token", "../../signin/signin.go": "signin",
+		"../../directory/singleuse.go": "directory", "../../federation/federation.go": "federation", "../../token/errors.go": "token", "../../signin/signin.go": "signin",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		found := declared.FindAllStringSubmatch(string(text), -1)
-		if len(found) < 2 {
+		if len(found) < 1 {
 			t.Fatalf("only %d failures found in %s", len(found), file)
 		}
 		for _, m := range found {

@@ -95,18 +95,19 @@ func (r *ring) Published() []keyring.Key {
 
 // world is a room over a real store, one tenant and one application with a secret.
 type world struct {
-	t      *testing.T
-	db     *store.DB
-	dir    *directory.Directory
-	log    *audit.Log
-	kept   *signin.Service
-	logged bytes.Buffer
-	room   http.Handler
-	now    time.Time
-	tenant directory.Tenant
-	app    directory.Application
-	sp     directory.ServicePrincipal
-	secret secret.Text
+	t       *testing.T
+	db      *store.DB
+	dir     *directory.Directory
+	log     *audit.Log
+	kept    *signin.Service
+	outside outside
+	logged  bytes.Buffer
+	room    http.Handler
+	now     time.Time
+	tenant  directory.Tenant
+	app     directory.Application
+	sp      directory.ServicePrincipal
+	secret  secret.Text
 }
 
 func newWorld(t *testing.T) *world {
@@ -133,7 +134,7 @@ func newWorld(t *testing.T) *world {
 	must(err)
 	w.room, err = sts.New(sts.Config{
 		Authority: authority, Graph: graphURL, Hosts: []string{"localhost:8443"}, Directory: w.dir, Keys: oneRing(), Issuer: issuer,
-		SignIn: w.kept, Hasher: hasher{},
+		SignIn: w.kept, Hasher: hasher{}, Federation: w.federation(now),
 		Audit: w.log, Log: slog.New(slog.NewJSONHandler(&w.logged, nil)), Now: now, Rand: zeros{}, IDs: id.NewSource(zeros{}),
 	})
 	must(err)
