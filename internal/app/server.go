@@ -231,7 +231,7 @@ func (s *Server) buildDomain(ctx context.Context) (err error) {
 	if s.domain, err = newDomain(s.c, s.db, s.audit, s.sealer, s.audiences()); err != nil {
 		return err
 	}
-	verifier, err := token.NewVerifier(token.VerifierConfig{Authority: s.in.url("login"), Keys: s.keys, Now: s.c.Now, Skew: token.MaxSkew})
+	verifier, err := token.NewVerifier(token.VerifierConfig{Authority: s.in.url("login"), Keys: s.keys, Revoked: s.keys.Revoked, Now: s.c.Now, Skew: token.MaxSkew})
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,9 @@ var (
 	ErrScheme = fault.New(fault.Unauthenticated, "the Authorization header is not one bearer token")
 	// ErrInsecure is a token sent over plain HTTP.
 	ErrInsecure = fault.New(fault.Unauthenticated, "a bearer token over plain HTTP is not accepted")
-	// ErrGone is a good token of a principal that was deleted or disabled, or whose tokens were revoked.
+	// ErrRevoked is a good token that was issued before all tokens of its principal were revoked.
+	ErrRevoked = fault.New(fault.Unauthenticated, "the tokens of the principal were revoked; a new one is accepted")
+	// ErrGone is a good token of a principal that was deleted or disabled.
 	ErrGone = fault.New(fault.Unauthenticated, "the principal of the token does not exist or is disabled")
 )
 
@@ -75,6 +77,7 @@ type Principal struct {
 	UPN            string // users only
 	Roles          []string
 	DirectoryRoles []string
+	Scopes         []string // users only
 	Expires        time.Time
 }
 
@@ -110,11 +113,11 @@ func (a *Authenticator) Authenticate(r *http.Request, audiences []string, tenant
 		return Principal{}, fmt.Errorf("ask from when on tokens of %s are accepted: %w", c.Object, err)
 	}
 	if c.Issued().Before(from) {
-		return Principal{}, ErrGone.With("the tokens of the principal were revoked")
+		return Principal{}, &stale{from: from}
 	}
 	return Principal{
 		Tenant: c.Tenant, Object: c.Object, App: c.App, Audience: c.Audience, Type: c.Type, UTI: c.UTI, MIRID: c.MIRID,
-		Issuer: c.Issuer, UPN: c.UPN, Roles: c.Roles, DirectoryRoles: c.DirectoryRoles, Expires: c.Expires,
+		Issuer: c.Issuer, UPN: c.UPN, Roles: c.Roles, DirectoryRoles: c.DirectoryRoles, Scopes: c.Scopes, Expires: c.Expires,
 	}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -62,8 +63,26 @@ func TestRevokedTokensAreRefused(t *testing.T) {
 		t.Errorf("a token of the same second: %v", err)
 	}
 	w.from = w.now.Add(time.Second)
-	if err := try(text); !errors.Is(err, bearer.ErrGone) {
+	err := try(text)
+	if !errors.Is(err, bearer.ErrRevoked) {
 		t.Errorf("a revoked token: %v", err)
+	}
+	h := http.Header{}
+	if !bearer.ChallengeFresh(h, authority, fmt.Errorf("asked: %w", err)) || h.Get("WWW-Authenticate") != `Bearer realm="", authorization_uri="`+authority+
+		`/common/oauth2/authorize", error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWUiOiIxNzc3NTkzNjAxIn19fQ=="` {
+		t.Errorf("its challenge: %q", h)
+	}
+}
+
+// CP-22, RS-22: a newer token is asked for where the key or the tokens were revoked, and only there.
+func TestAFreshTokenIsAskedForWhereItHelps(t *testing.T) {
+	for err, fresh := range map[error]bool{
+		token.ErrRevokedKey: true, token.ErrUnknownKey: false, bearer.ErrRevoked: false, bearer.ErrGone: false, bearer.ErrMissing: false, token.ErrExpired: false, token.ErrAudience: false,
+	} {
+		h := http.Header{}
+		if bearer.ChallengeFresh(h, authority, err) != fresh || (h.Get("WWW-Authenticate") != "") != fresh {
+			t.Errorf("%v: %q", err, h)
+		}
 	}
 }
 

@@ -201,6 +201,17 @@ func (k *Keyring) Accepts(kid string) bool {
 	return ok
 }
 
+// Revoked reports whether a key of ours was revoked.
+func (k *Keyring) Revoked(kid string) bool {
+	now := k.now()
+	for _, h := range *k.keys.Load() {
+		if h.ID == kid {
+			return h.stateAt(now) == Revoked
+		}
+	}
+	return false
+}
+
 // Published returns the keys of the key set: prepared, active and retiring.
 func (k *Keyring) Published() []Key {
 	var out []Key

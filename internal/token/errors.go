@@ -12,6 +12,8 @@ var (
 	ErrSignature = fault.New(fault.Unauthenticated, "the signature is not valid")
 	// ErrUnknownKey is a key id or thumbprint that names no key in use (S-27, S-28, S-32).
 	ErrUnknownKey = fault.New(fault.Unauthenticated, "the key that signed the token is not known")
+	// ErrRevokedKey is the ErrUnknownKey of a key of ours that was revoked: a new token helps.
+	ErrRevokedKey = ErrUnknownKey.With("the key that signed the token was revoked")
 	// ErrIssuer is an issuer other than the one of the token's tenant.
 	ErrIssuer = fault.New(fault.Unauthenticated, "the issuer of the token is not accepted")
 	// ErrTenant is a token of another tenant than the one addressed.

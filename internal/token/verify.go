@@ -21,12 +21,15 @@ type keys interface {
 	Key(kid string) (crypto.PublicKey, bool)
 }
 
-// VerifierConfig names what a Verifier needs; all fields but Skew.
+// VerifierConfig names what a Verifier needs; all fields but Skew and Revoked.
 type VerifierConfig struct {
 	Authority string // as in IssuerConfig
 	Keys      keys
 	Now       func() time.Time
 	Skew      time.Duration // 0 to MaxSkew
+	// Revoked reports whether a key id is that of a key of ours that was revoked; nil if
+	// nobody needs to know. It changes which error is returned and nothing else.
+	Revoked func(kid string) bool
 }
 
 // Verifier checks our own access tokens. It is safe for concurrent use.
@@ -35,6 +38,7 @@ type Verifier struct {
 	keys      keys
 	now       func() time.Time
 	skew      time.Duration
+	revoked   func(kid string) bool
 }
 
 // NewVerifier returns a Verifier or names the missing setting (S-31).
@@ -48,7 +52,7 @@ func NewVerifier(c VerifierConfig) (*Verifier, error) {
 	if c.Skew < 0 || c.Skew > MaxSkew {
 		return nil, fmt.Errorf("token: Skew %v is not between 0 and %v", c.Skew, MaxSkew)
 	}
-	return &Verifier{authority: c.Authority, keys: c.Keys, now: c.Now, skew: c.Skew}, nil
+	return &Verifier{authority: c.Authority, keys: c.Keys, now: c.Now, skew: c.Skew, revoked: c.Revoked}, nil
 }
 
 // checkAuthority refuses an authority from which no exact issuer can be built.
@@ -129,7 +133,7 @@ func (v *Verifier) authentic(text string) (*Claims, error) {
 	}
 	public, ok := v.keys.Key(u.header.kid)
 	if !ok {
-		return nil, ErrUnknownKey
+		return nil, v.unknown(u.header.kid)
 	}
 	key, ok := public.(*rsa.PublicKey)
 	if !ok {
@@ -152,10 +156,18 @@ func (v *Verifier) authentic(text string) (*Claims, error) {
 	return c, nil
 }
 
+// unknown tells a key that was revoked from one that never was.
+func (v *Verifier) unknown(kid string) error {
+	if v.revoked != nil && v.revoked(kid) {
+		return ErrRevokedKey
+	}
+	return ErrUnknownKey
+}
+
 // recheck is Recheck for any audience. The texts name what was found, never the token.
 func (v *Verifier) recheck(c *Claims, audiences []string, tenant id.Tenant) error {
 	if _, ok := v.keys.Key(c.KeyID); !ok {
-		return ErrUnknownKey
+		return v.unknown(c.KeyID)
 	}
 	if tenant == "" || c.Tenant != tenant && tenant != AnyTenant {
 		return ErrTenant

@@ -58,7 +58,7 @@ func (k *Room) authenticate(r *http.Request, v vault.Vault) (*http.Request, bear
 // recordable reports whether err refuses a token of ours: those refusals go on record one
 // by one, while probes without one do not (L-2).
 func recordable(err error) bool {
-	for _, genuine := range []error{token.ErrAudience, token.ErrTenant, token.ErrIssuer, token.ErrExpired, bearer.ErrGone} {
+	for _, genuine := range []error{token.ErrAudience, token.ErrTenant, token.ErrIssuer, token.ErrExpired, bearer.ErrGone, bearer.ErrRevoked} {
 		if errors.Is(err, genuine) {
 			return true
 		}

@@ -104,7 +104,9 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if u, ok := errors.AsType[*unauthorized](err); ok {
 		entry := httpd.EntryFrom(r.Context())
-		bearer.ChallengeVault(w.Header(), entry.Authority, u.tenant, entry.Parent)
+		if !bearer.ChallengeFresh(w.Header(), entry.Authority, err) {
+			bearer.ChallengeVault(w.Header(), entry.Authority, u.tenant, entry.Parent)
+		}
 		message = tokenMessage(u, entry)
 	}
 	if m, ok := errors.AsType[*methodError](err); ok {
