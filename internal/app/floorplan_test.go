@@ -26,6 +26,7 @@ var (
 	domain = []string{
 		"internal/workload", "internal/managedidentity", "internal/managementgroup", "internal/managementlock", "internal/rbac", "internal/directory", "internal/relation",
 		"internal/resource", "internal/vault", "internal/token", "internal/keyring", "internal/audit", "internal/signin", "internal/federation",
+		"internal/deployment", "internal/template", "internal/template/value",
 	}
 	room = append(slices.Clone(lobby), domain...)
 	// provider is what a namespace of Resource Manager stands on.
@@ -37,7 +38,7 @@ var (
 var floorPlan = map[string][]string{
 	"cmd/sealring": {"internal/app", "internal/config", "internal/client", "internal/launch", "internal/nameproxy", "internal/pki"},
 	"internal/app": slices.Concat(room, []string{
-		"internal/config", "internal/store", "internal/seal", "internal/pki", "internal/nameproxy", "internal/client", "internal/outbound",
+		"internal/config", "internal/backup", "internal/store", "internal/seal", "internal/pki", "internal/nameproxy", "internal/client", "internal/outbound",
 		"internal/surface/sts", "internal/surface/graph", "internal/surface/arm", "internal/surface/arm/provider",
 		"internal/surface/imds", "internal/surface/appservice", "internal/surface/node", "internal/surface/keyvault", "internal/surface/ops",
 	}),
@@ -52,14 +53,16 @@ var floorPlan = map[string][]string{
 	"internal/surface/arm":         room,
 	"internal/surface/arm/armtest": append(slices.Clone(room), "internal/surface/arm", "internal/surface/arm/provider", "internal/store", "internal/seal"),
 	"internal/surface/arm/provider": slices.Concat(provider, []string{
-		"internal/surface/arm/provider/authorization", "internal/surface/arm/provider/compute", "internal/surface/arm/provider/hosts", "internal/surface/arm/provider/insights", "internal/surface/arm/provider/keyvault",
+		"internal/surface/arm/provider/authorization", "internal/surface/arm/provider/compute", "internal/surface/arm/provider/deployments", "internal/surface/arm/provider/hosts", "internal/surface/arm/provider/insights", "internal/surface/arm/provider/keyvault", "internal/surface/arm/provider/management",
 		"internal/surface/arm/provider/managedidentity", "internal/surface/arm/provider/resources", "internal/surface/arm/provider/web",
 	}),
 	"internal/surface/arm/provider/authorization":   provider,
 	"internal/surface/arm/provider/compute":         provider,
+	"internal/surface/arm/provider/deployments":     append(slices.Clone(room), "internal/surface/arm"),
 	"internal/surface/arm/provider/hosts":           provider,
 	"internal/surface/arm/provider/insights":        append(slices.Clone(room), "internal/surface/arm"),
 	"internal/surface/arm/provider/keyvault":        provider,
+	"internal/surface/arm/provider/management":      append(slices.Clone(room), "internal/surface/arm"),
 	"internal/surface/arm/provider/managedidentity": provider,
 	"internal/surface/arm/provider/resources":       provider,
 	"internal/surface/arm/provider/tracked":         append(slices.Clone(room), "internal/surface/arm"),
@@ -106,6 +109,7 @@ var floorPlan = map[string][]string{
 	"internal/fault":                 {},
 	"internal/secret":                {},
 
+	"internal/deployment":          {"internal/template", "internal/template/value", "internal/template/expression", "internal/resource", "internal/audit", "internal/store"},
 	"internal/template":            {"internal/resource", "internal/template/value", "internal/template/expression"},
 	"internal/template/value":      {},
 	"internal/template/expression": {"internal/template/value"},

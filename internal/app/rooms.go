@@ -32,10 +32,13 @@ type rooms struct {
 
 // buildWorkloads wires what mints for and recognises programs.
 func (s *Server) buildWorkloads(_ context.Context) (err error) {
+	if err := s.buildDeployments(); err != nil {
+		return err
+	}
 	s.identities, err = managedidentity.New(managedidentity.Config{
 		Store: s.db, Audit: s.audit, Resources: s.resources, Directory: s.directory, Issuer: s.issuer, Keys: s.keys, Now: s.c.Now,
-		Lifetime: s.c.Tokens.ManagedIdentity, KeepOnChange: s.c.Azure.On(s.c.Azure.Cache24h), Strict: s.c.Azure.Preset == "strict",
-		Removed: []func(context.Context, *store.Tx, resource.ID) error{s.vaults.DeleteInGroup, s.removeAssignments},
+		Lifetime: s.c.Tokens.ManagedIdentity, KeepOnChange: s.c.Azure.On(s.c.Azure.Cache24h), Strict: s.c.Azure.Preset == "strict", OneFederatedWrite: s.c.federationLimits(),
+		Removed: []func(context.Context, *store.Tx, resource.ID) error{s.vaults.DeleteInGroup, s.removeAssignments, s.deployments.RemoveScope},
 	})
 	if err != nil {
 		return err
@@ -65,10 +68,12 @@ func imdsHost(c Config) (resource.ID, error) {
 	return host, nil
 }
 
-// removeAssignments takes the role assignments at a deleted scope with it (S-47).
+// removeAssignments takes the role assignments and locks at a deleted scope with it (S-47).
 func (s *Server) removeAssignments(ctx context.Context, tx *store.Tx, scope resource.ID) error {
-	_, err := s.rbac.RemoveScope(ctx, tx, scope)
-	return err
+	if _, err := s.rbac.RemoveScope(ctx, tx, scope); err != nil {
+		return err
+	}
+	return s.locks.RemoveScope(ctx, tx, scope)
 }
 
 // buildRooms wires every surface.
@@ -113,10 +118,11 @@ func (s *Server) buildManagement(f *front) error {
 	audiences := s.audiencesOf("management", "https://management.azure.com", "797f4846-ba00-4fd7-ba43-dac1f8f63013")
 	audiences = append(audiences, "https://management.core.windows.net", "https://management.core.windows.net/")
 	room, err := arm.New(arm.Config{
-		Log: s.c.Log, Now: s.c.Now, IDs: s.ids, Authenticator: s.bearer, Authorizer: s.rbac, Scopes: s.resources,
+		Log: s.c.Log, Now: s.c.Now, IDs: s.ids, Authenticator: s.bearer, Authorizer: s.rbac, Scopes: s.resources, Locks: s.locks,
 		Audit: s.audit, Pages: s.pages, Tenant: s.in.tenant, Audiences: audiences, Location: location,
 		Providers: provider.All(provider.Deps{
-			Resources: s.resources, Identities: s.identities, RBAC: s.rbac, Vaults: s.vaults, Tenants: s.directory, Audit: s.audit,
+			Deployments: s.deployments,
+			Resources:   s.resources, Identities: s.identities, RBAC: s.rbac, Groups: s.groups, Locks: s.locks, Administrator: s.administers, Vaults: s.vaults, Tenants: s.directory, Audit: s.audit,
 			Now: s.c.Now, IDs: s.ids, CloudName: "SealringCloud", Location: location, LocationName: "Local", Domain: s.in.domain, Portal: s.in.url("portal"),
 		}),
 	})

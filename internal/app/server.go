@@ -15,6 +15,7 @@ import (
 	"github.com/sealring/sealring/internal/bearer"
 	"github.com/sealring/sealring/internal/client"
 	"github.com/sealring/sealring/internal/config"
+	"github.com/sealring/sealring/internal/deployment"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/httpd"
@@ -57,7 +58,9 @@ type Server struct {
 	workloads  *workload.Registry
 	pages      *paging.Tokens
 	rooms      rooms
-	access     *httpd.AccessLog // nil: access lines go through the log
+
+	deployments *deployment.Service
+	access      *httpd.AccessLog // nil: access lines go through the log
 }
 
 // New prepares a server: everything is bound, opened, wired and founded; Run serves. What
@@ -144,16 +147,22 @@ func (s *Server) openStore(ctx context.Context) error {
 	return nil
 }
 
+// storeConfig says which engine is configured, and where it is, for people.
+func (c Config) storeConfig() (conf store.Config, where string, err error) {
+	conf = store.Config{SQLitePath: c.SQLitePath(), FeedLimit: c.Store.FeedLimit, Now: c.Now, Log: c.Log}
+	where = conf.SQLitePath
+	if file := c.Store.Postgres.DSNFile; file != "" {
+		where = "the PostgreSQL server of " + file
+		conf.PostgresDSN, err = readDSN(file)
+	}
+	return conf, where, err
+}
+
 // openStore opens the configured engine.
 func (c Config) openStore(ctx context.Context) (*store.DB, error) {
-	conf := store.Config{SQLitePath: c.SQLitePath(), FeedLimit: c.Store.FeedLimit, Now: c.Now, Log: c.Log}
-	where := conf.SQLitePath
-	if file := c.Store.Postgres.DSNFile; file != "" {
-		dsn, err := readDSN(file)
-		if err != nil {
-			return nil, err
-		}
-		conf.PostgresDSN, where = dsn, "the PostgreSQL server of "+file
+	conf, where, err := c.storeConfig()
+	if err != nil {
+		return nil, err
 	}
 	if path := conf.SQLitePath; path != "" {
 		if err := checkDatabase(path); err != nil {
@@ -203,7 +212,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 	if s.sealer, err = seal.New(ctx, seal.Config{Store: s.db, KEK: kek, Now: s.c.Now, Rand: s.c.Rand}); err != nil {
 		return explainKEK(err, s.c.kekPlace(s.in.id))
 	}
-	if s.audit, err = audit.New(audit.Config{Store: s.db, Server: s.c.Hostname, Now: s.c.Now}); err != nil {
+	if s.audit, err = audit.New(audit.Config{Store: s.db, Server: s.in.chain(s.c.Hostname), Now: s.c.Now}); err != nil {
 		return err
 	}
 	if s.checkpoint, err = s.c.checkpoints(s.audit, s.sealer); err != nil {
@@ -216,7 +225,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 	if s.pki, err = pki.New(ctx, pki.Config{Store: s.db, Sealer: s.sealer, Domain: s.in.domain, Now: s.c.Now, Rand: s.c.Rand}); err != nil {
 		return err
 	}
-	if s.pages, err = paging.New(paging.Config{Sealer: s.sealer, Now: s.c.Now}); err != nil {
+	if s.pages, err = paging.New(paging.Config{Sealer: s.sealer, Now: s.c.Now, Epoch: s.in.epoch}); err != nil {
 		return err
 	}
 	return s.dir.replace("ca.pem", s.pki.Bundle())

@@ -11,16 +11,16 @@ import (
 
 	"github.com/sealring/sealring/internal/bearer"
 	"github.com/sealring/sealring/internal/httpd"
+	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/resource"
 )
 
-// Call is a request that this server does for a caller.
+// Call is a request that this server does for a caller. Path is the id of a resource, for a
+// verb with the verb behind it; Query is further parameters; Body a JSON object, nil for none.
 type Call struct {
-	Method, Version string
-	// Path is the id of a resource, for a verb with the verb behind it.
-	Path string
-	// Body is a JSON object; nil for none.
-	Body []byte
+	Method, Path, Version string
+	Query                 url.Values
+	Body                  []byte
 }
 
 // Caller does requests in the name of whoever sent one, for handlers whose work consists
@@ -84,6 +84,14 @@ func (c *Caller) Allowed(ctx context.Context, action string, scope resource.ID) 
 	return r.Allowed(ctx, action, scope)
 }
 
+// Denied is the refusal of an action at a scope, in the words that clients know.
+func (c *Caller) Denied(action string, scope resource.ID) error {
+	return denied(c.principal, action, scope)
+}
+
+// Tenant is the directory of the caller.
+func (c *Caller) Tenant() id.Tenant { return c.principal.Tenant }
+
 // prepare makes the request and finds its route.
 func (c *Caller) prepare(ctx context.Context, call Call) (Route, *Request, error) {
 	hr, err := http.NewRequestWithContext(ctx, call.Method, (&url.URL{Path: call.Path}).String(), bytes.NewReader(call.Body))
@@ -100,7 +108,11 @@ func (c *Caller) prepare(ctx context.Context, call Call) (Route, *Request, error
 	if !found {
 		return Route{}, nil, c.room.unknown(call.Method, path)
 	}
-	if r.query, err = lowerQuery("api-version=" + url.QueryEscape(call.Version)); err != nil {
+	query := url.Values{"api-version": {call.Version}}
+	for name, values := range call.Query {
+		query[name] = values
+	}
+	if r.query, err = lowerQuery(query.Encode()); err != nil {
 		return Route{}, nil, err
 	}
 	if r.Version, err = version(r.query); err != nil {

@@ -8,12 +8,17 @@ import (
 	"strconv"
 
 	"github.com/sealring/sealring/internal/bearer"
+	"github.com/sealring/sealring/internal/deployment"
+	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/managedidentity"
+	"github.com/sealring/sealring/internal/managementgroup"
+	"github.com/sealring/sealring/internal/managementlock"
 	"github.com/sealring/sealring/internal/paging"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/template"
 	"github.com/sealring/sealring/internal/token"
 	"github.com/sealring/sealring/internal/vault"
 )
@@ -66,6 +71,14 @@ var wireErrors = []struct {
 	{ErrAuthorization, http.StatusForbidden, "AuthorizationFailed"},
 	{ErrLinkedAuthorization, http.StatusForbidden, "LinkedAuthorizationFailed"},
 	{ErrResource, http.StatusNotFound, "ResourceNotFound"},
+	{ErrLocked, http.StatusConflict, "ScopeLocked"},
+	{managementlock.ErrNotFound, http.StatusNotFound, "LockNotFound"},
+	{managementlock.ErrInvalid, http.StatusBadRequest, "InvalidRequestContent"},
+	{managementlock.ErrTooMany, http.StatusConflict, "Conflict"},
+	{managementgroup.ErrNotFound, http.StatusNotFound, "ResourceNotFound"},
+	{managementgroup.ErrInvalid, http.StatusBadRequest, "InvalidRequestContent"},
+	{managementgroup.ErrTaken, http.StatusConflict, "Conflict"},
+	{managementgroup.ErrNotEmpty, http.StatusBadRequest, "BadRequest"},
 	{ErrLocation, http.StatusBadRequest, "LocationRequired"},
 	{ErrName, http.StatusBadRequest, "InvalidResourceName"},
 
@@ -76,10 +89,16 @@ var wireErrors = []struct {
 	{resource.ErrPrecondition, http.StatusPreconditionFailed, "PreconditionFailed"},
 	{resource.ErrLocationFixed, http.StatusConflict, "InvalidResourceLocation"},
 	{resource.ErrNameTaken, http.StatusConflict, "Conflict"},
+	{resource.ErrMove, http.StatusBadRequest, "ResourceMoveNotSupported"},
 	{resource.ErrIdentity, http.StatusBadRequest, "FailedIdentityOperation"},
 	{resource.ErrInvalid, http.StatusBadRequest, "InvalidRequestContent"},
 	{managedidentity.ErrIdentityNotFound, http.StatusBadRequest, "FailedIdentityOperation"},
 	{managedidentity.ErrNotAllowed, http.StatusBadRequest, "FailedIdentityOperation"},
+	{managedidentity.ErrBusy, http.StatusConflict, "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity"},
+	{directory.ErrFederatedNotFound, http.StatusNotFound, "ResourceNotFound"},
+	{directory.ErrFederatedPair, http.StatusBadRequest, "BadRequest"},
+	{directory.ErrFederatedLimit, http.StatusBadRequest, "BadRequest"},
+	{directory.ErrFederatedInvalid, http.StatusBadRequest, "BadRequest"},
 	{managedidentity.ErrNoIdentity, http.StatusNotFound, "ResourceNotFound"},
 
 	{rbac.ErrAssignmentName, http.StatusBadRequest, "InvalidRoleAssignmentId"},
@@ -105,6 +124,27 @@ var wireErrors = []struct {
 	{rbac.ErrDefinitionInUse, http.StatusBadRequest, "RoleDefinitionHasAssignments"},
 	{rbac.ErrDefinitionInvalid, http.StatusBadRequest, "InvalidRoleDefinition"},
 	{rbac.ErrDefinitionLimit, http.StatusBadRequest, "RoleDefinitionLimitExceeded"},
+
+	{deployment.ErrNotFound, http.StatusNotFound, "DeploymentNotFound"},
+	{deployment.ErrOperationNotFound, http.StatusNotFound, "DeploymentOperationNotFound"},
+	{deployment.ErrActive, http.StatusConflict, "DeploymentActive"},
+	{deployment.ErrFinished, http.StatusConflict, "DeploymentCannotBeCancelled"},
+	{deployment.ErrNameCharacters, http.StatusBadRequest, "DeploymentNameInvalidCharacters"},
+	{deployment.ErrNameLength, http.StatusBadRequest, "DeploymentNameLengthLimitExceeded"},
+	{deployment.ErrLocation, http.StatusBadRequest, "LocationRequired"},
+	{deployment.ErrLocationFixed, http.StatusConflict, "InvalidDeploymentLocation"},
+	{deployment.ErrContent, http.StatusBadRequest, "InvalidRequestContent"},
+	{deployment.ErrPreflight, http.StatusBadRequest, "InvalidTemplateDeployment"},
+	{deployment.ErrLink, http.StatusBadRequest, "InvalidContentLink"},
+	{deployment.ErrVaultClosed, http.StatusBadRequest, "KeyVaultParameterReferenceNotFound"},
+	{deployment.ErrBusy, http.StatusServiceUnavailable, "ServiceUnavailable"},
+	{template.ErrInvalid, http.StatusBadRequest, "InvalidTemplate"},
+	{template.ErrCircular, http.StatusBadRequest, "InvalidTemplateCircularDependency"},
+	{template.ErrParameterValue, http.StatusBadRequest, "InvalidDeploymentParameterValue"},
+	{template.ErrParameterKey, http.StatusBadRequest, "InvalidDeploymentParameterKey"},
+	{template.ErrParameterMissing, http.StatusBadRequest, "MissingParameter"},
+	{template.ErrRuntime, http.StatusBadRequest, "InvalidTemplate"},
+	{template.ErrPending, http.StatusConflict, "InvalidResourceReference"},
 
 	{vault.ErrVaultNotFound, http.StatusNotFound, "ResourceNotFound"},
 	{vault.ErrVaultNameTaken, http.StatusConflict, "VaultAlreadyExists"},
@@ -166,7 +206,10 @@ func (m *Room) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("x-ms-error-code", code)
 	switch status {
 	case http.StatusUnauthorized:
-		bearer.ChallengeManagement(h, httpd.EntryFrom(r.Context()).Authority, m.tenant, "invalid_token", message)
+		authority := httpd.EntryFrom(r.Context()).Authority
+		if !bearer.ChallengeFresh(h, authority, err) {
+			bearer.ChallengeManagement(h, authority, m.tenant, "invalid_token", message)
+		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(1))
 	}

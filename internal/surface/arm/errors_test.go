@@ -31,7 +31,7 @@ func TestEveryFailureHasItsPlaceOnTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	declared := regexp.MustCompile(`(?m)^(?:var |\t)(Err[A-Za-z]+)\s+= fault\.New`)
-	for _, pkg := range []string{"resource", "managedidentity", "rbac", "vault", "paging"} {
+	for _, pkg := range []string{"resource", "managedidentity", "rbac", "vault", "paging", "deployment", "template"} {
 		files, err := filepath.Glob("../../" + pkg + "/*.go")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", pkg, err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strings"
+
+	"github.com/sealring/sealring/internal/rbac"
 )
 
 // Where routes hang. AnyScope stands for the id of any scope, the tenant included: it is
@@ -47,6 +49,18 @@ type Route struct {
 	handle                  Handler
 	segments                []string // of pattern, without AnyScope
 	scoped                  bool     // pattern begins with AnyScope
+	ask                     Asker
+}
+
+// Asker completes the question whether the principal may follow a route: with what
+// conditions ask for, or with another scope than the target. It runs before anything was
+// decided and must change nothing; a body that cannot be read leaves the question as it is.
+type Asker func(ctx context.Context, r *Request, q *rbac.Request) error
+
+// Asking returns the route with a question of its own.
+func (r Route) Asking(ask Asker) Route {
+	r.ask = ask
+	return r
 }
 
 // newRoute cuts the pattern. A pattern is a path whose segments are literals, compared
@@ -93,9 +107,20 @@ func List(pattern, action string, h Handler) Route {
 	return newRoute(http.MethodGet, pattern, action, Filtered, h)
 }
 
+// Ask answers a question that is put by POST and changes nothing: to every principal, about
+// itself; the handler demands the action for anything about others.
+func Ask(pattern, action string, h Handler) Route {
+	return newRoute(http.MethodPost, pattern, action, Filtered, h)
+}
+
 // GetByAnyone reads what every authenticated principal may know.
 func GetByAnyone(pattern string, h Handler) Route {
 	return newRoute(http.MethodGet, pattern, "", Anyone, h)
+}
+
+// PostByAnyone computes something from the body alone, for every authenticated principal.
+func PostByAnyone(pattern string, h Handler) Route {
+	return newRoute(http.MethodPost, pattern, "", Anyone, h)
 }
 
 // GetPublic reads what the whole world may know.

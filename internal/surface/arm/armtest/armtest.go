@@ -24,11 +24,13 @@ import (
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/bearer"
+	"github.com/sealring/sealring/internal/deployment"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/managementgroup"
+	"github.com/sealring/sealring/internal/managementlock"
 	"github.com/sealring/sealring/internal/paging"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
@@ -129,7 +131,9 @@ type Fixture struct {
 	Routes []arm.Provider
 	// Identities mints what hosts may ask for.
 	Identities *managedidentity.Service
-	handler    http.Handler
+	// Deployments runs what is deployed by templates; answers wait for its end.
+	Deployments *deployment.Service
+	handler     http.Handler
 }
 
 // Open builds a Fixture over db.
@@ -148,8 +152,13 @@ func Open(t testing.TB, db *store.DB) *Fixture {
 		return err
 	}))
 	people := &living{d: f.Dir, tenant: f.Tenant}
-	groups := Must[*managementgroup.Service](t)(managementgroup.New(managementgroup.Config{Store: db, Audit: log, Subscriptions: resources, Now: now}))
+	groups := Must[*managementgroup.Service](t)(managementgroup.New(managementgroup.Config{Store: db, Audit: log, Subscriptions: resources, Now: now,
+		Removed: func(ctx context.Context, tx *store.Tx, at resource.ID) error {
+			_, err := f.RBAC.RemoveScope(ctx, tx, at)
+			return err
+		}}))
 	f.RBAC = Must[*rbac.Service](t)(rbac.New(rbac.Config{Store: db, Audit: log, Directory: people, Hierarchy: groups, Now: now}))
+	locks := Must[*managementlock.Service](t)(managementlock.New(managementlock.Config{Store: db, Audit: log, Now: now}))
 	issuer := Must[*token.Issuer](t)(token.NewIssuer(token.IssuerConfig{Authority: "https://login.sealring.internal:8443", Signer: oneKey{}, Now: now, Rand: rand.Reader}))
 	identities := Must[*managedidentity.Service](t)(managedidentity.New(managedidentity.Config{Store: db, Audit: log, Resources: resources, Directory: f.Dir,
 		Issuer: issuer, Keys: oneKey{}, Now: now, Removed: []func(context.Context, *store.Tx, resource.ID) error{func(ctx context.Context, tx *store.Tx, at resource.ID) error {
@@ -159,9 +168,10 @@ func Open(t testing.TB, db *store.DB) *Fixture {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	vaults := Must[*vault.Service](t)(vault.New(vault.Config{Store: db, Audit: log, Sealer: sealer, Log: quiet, Now: now, Rand: rand.Reader, IDs: ids}))
 	pages := Must[*paging.Tokens](t)(paging.New(paging.Config{Sealer: sealer, Now: now}))
-	f.Routes = provider.All(provider.Deps{Resources: resources, Identities: identities, RBAC: f.RBAC, Vaults: vaults, Tenants: f.Dir, Audit: log, Now: now,
+	f.deployments(resources, log, quiet, ids)
+	f.Routes = provider.All(provider.Deps{Deployments: f.Deployments, Resources: resources, Identities: identities, RBAC: f.RBAC, Groups: groups, Locks: locks, Administrator: f.administrator, Vaults: vaults, Tenants: f.Dir, Audit: log, Now: now,
 		IDs: ids, CloudName: "SealringCloud", Location: "local", LocationName: "Local", Domain: "sealring.internal", Portal: "https://portal.sealring.internal:8443"})
-	room := Must[*arm.Room](t)(arm.New(arm.Config{Log: quiet, Now: now, IDs: ids, Authenticator: f.People, Authorizer: f.RBAC, Scopes: resources, Audit: log,
+	room := Must[*arm.Room](t)(arm.New(arm.Config{Log: quiet, Now: now, IDs: ids, Authenticator: f.People, Authorizer: f.RBAC, Scopes: resources, Locks: locks, Audit: log,
 		Pages: pages, Providers: f.Routes, Tenant: f.Tenant, Audiences: []string{Base}, Location: "local"}))
 	f.handler, f.Identities = room, identities
 
@@ -172,6 +182,24 @@ func Open(t testing.TB, db *store.DB) *Fixture {
 	f.stranger()
 	f.OK("owner", "PUT", Group, `{"location":"local"}`)
 	return f
+}
+
+// deployments runs template deployments until the test ends.
+func (f *Fixture) deployments(resources *resource.Service, log *audit.Log, quiet *slog.Logger, ids *id.Source) {
+	f.Deployments = Must[*deployment.Service](f.T)(deployment.New(deployment.Config{Store: f.DB, Audit: log, Resources: resources, Log: quiet, IDs: ids,
+		Now: time.Now, Server: "a", Wait: time.Minute}))
+	ctx, stop := context.WithCancel(context.WithoutCancel(f.T.Context()))
+	done := make(chan error)
+	go func() { done <- f.Deployments.Run(ctx) }()
+	f.T.Cleanup(func() {
+		stop()
+		Check(f.T, <-done)
+	})
+}
+
+// administrator says that "owner" administers the tenant.
+func (f *Fixture) administrator(_ context.Context, tenant id.Tenant, principal id.Object) (bool, error) {
+	return tenant == f.Tenant && principal == f.People["owner"].Object, nil
 }
 
 // stranger makes a second tenant, and in it a principal that owns a subscription there.
@@ -228,6 +256,19 @@ func (f *Fixture) Grant(name, role, scope string) {
 	_, _, err := f.RBAC.PutAssignment(f.T.Context(), rbac.NewAssignment{Name: rbac.AssignmentID(id.NewSource(rand.Reader).Text()), Scope: at,
 		Role: rbac.RoleID(role), Principal: f.People[name].Object})
 	Check(f.T, err)
+}
+
+// GrantOnce assigns a role to a person who does not have it at that scope.
+func (f *Fixture) GrantOnce(name, role, scope string) {
+	f.T.Helper()
+	at := Must[resource.ID](f.T)(resource.ParseID(scope))
+	held := Must[[]*rbac.Assignment](f.T)(f.RBAC.ListAssignments(f.T.Context(), rbac.AssignmentQuery{Scope: at, AtScope: true, Principal: f.People[name].Object, Role: rbac.RoleID(role)}))
+	for _, a := range held {
+		if a.Scope.Equal(at) {
+			return
+		}
+	}
+	f.Grant(name, role, scope)
 }
 
 // Answer is what came back.

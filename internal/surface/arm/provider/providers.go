@@ -8,17 +8,23 @@ import (
 	"time"
 
 	"github.com/sealring/sealring/internal/audit"
+	"github.com/sealring/sealring/internal/deployment"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
-	"github.com/sealring/sealring/internal/managedidentity"
+	domain "github.com/sealring/sealring/internal/managedidentity"
+	"github.com/sealring/sealring/internal/managementgroup"
+	"github.com/sealring/sealring/internal/managementlock"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
 	"github.com/sealring/sealring/internal/surface/arm/provider/authorization"
 	"github.com/sealring/sealring/internal/surface/arm/provider/compute"
+	"github.com/sealring/sealring/internal/surface/arm/provider/deployments"
 	"github.com/sealring/sealring/internal/surface/arm/provider/hosts"
 	"github.com/sealring/sealring/internal/surface/arm/provider/insights"
 	"github.com/sealring/sealring/internal/surface/arm/provider/keyvault"
+	"github.com/sealring/sealring/internal/surface/arm/provider/managedidentity"
+	"github.com/sealring/sealring/internal/surface/arm/provider/management"
 	"github.com/sealring/sealring/internal/surface/arm/provider/resources"
 	"github.com/sealring/sealring/internal/surface/arm/provider/tracked"
 	"github.com/sealring/sealring/internal/surface/arm/provider/web"
@@ -40,13 +46,19 @@ type recorder interface {
 // Deps is what the providers are made of; all of it is needed unless it says otherwise.
 type Deps struct {
 	Resources  *resource.Service
-	Identities *managedidentity.Service
+	Identities *domain.Service
 	RBAC       *rbac.Service
-	Vaults     *vault.Service
-	Tenants    tenants
-	Audit      recorder
-	Now        func() time.Time
-	IDs        *id.Source
+	Groups     *managementgroup.Service
+	Locks      *managementlock.Service
+	// Administrator reports whether a principal administers its tenant.
+	Administrator func(ctx context.Context, tenant id.Tenant, principal id.Object) (bool, error)
+	Vaults        *vault.Service
+	Tenants       tenants
+	// Deployments runs template deployments.
+	Deployments *deployment.Service
+	Audit       recorder
+	Now         func() time.Time
+	IDs         *id.Source
 	// CloudName is what the cloud is called in the discovery document, for example "SealringCloud".
 	CloudName string
 	// Location and LocationName are the short and the displayed name of the installation's
@@ -62,14 +74,18 @@ type Deps struct {
 // All lists the providers. It is the table of what Resource Manager serves.
 func All(d Deps) []arm.Provider {
 	base := tracked.Deps{Resources: d.Resources, Identities: d.Identities}
+	above := resources.New(resources.Deps{Deps: base, RBAC: d.RBAC, Vaults: d.Vaults, Tenants: d.Tenants, CloudName: d.CloudName,
+		Location: d.Location, LocationName: d.LocationName, Portal: d.Portal})
+	above.Routes = append(above.Routes, deployments.Routes(deployments.Deps{Deployments: d.Deployments, Vaults: d.Vaults, Tenants: d.Tenants,
+		CloudName: d.CloudName, LocationName: d.LocationName})...)
 	return append([]arm.Provider{
-		resources.New(resources.Deps{Deps: base, RBAC: d.RBAC, Vaults: d.Vaults, Tenants: d.Tenants, CloudName: d.CloudName,
-			Location: d.Location, LocationName: d.LocationName, Portal: d.Portal}),
-		authorization.New(authorization.Deps{RBAC: d.RBAC, Resources: d.Resources}),
-		managedIdentity(d),
+		above,
+		authorization.New(authorization.Deps{RBAC: d.RBAC, Locks: d.Locks, Resources: d.Resources, Administrator: d.Administrator}),
+		management.New(management.Deps{Groups: d.Groups, Scopes: d.Resources}),
+		managedidentity.New(base),
 		compute.New(compute.Deps{Deps: base, IDs: d.IDs}),
-		web.New(web.Deps{Deps: base, Audit: d.Audit, Domain: d.Domain}),
+		web.New(web.Deps{Deps: base, Audit: d.Audit, IDs: d.IDs, Domain: d.Domain}),
 		insights.New(insights.Deps{Audit: d.Audit, Now: d.Now}),
 		keyvault.New(keyvault.Deps{Vaults: d.Vaults, Resources: d.Resources}),
-	}, hosts.All(hosts.Deps{Deps: base, IDs: d.IDs, Domain: d.Domain})...)
+	}, hosts.All(hosts.Deps{Deps: base, IDs: d.IDs, Audit: d.Audit, Domain: d.Domain})...)
 }
