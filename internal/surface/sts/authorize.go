@@ -170,7 +170,7 @@ func (m *Room) readAuthorization(a *authorization, values url.Values) (err error
 
 // answerCode ends a sign-in: the client gets an authorization code.
 func (m *Room) answerCode(w http.ResponseWriter, r *http.Request, a authorization, s signin.Session, u directory.User) error {
-	if _, _, err := m.granted(r.Context(), u.Tenant, a.client, a.wish); err != nil {
+	if _, _, err := m.granted(r.Context(), u, a.client, a.wish); err != nil {
 		return m.answerError(w, r, a, m.recordUserRefusal(r, u, u.Tenant, a.client, "interactive", err))
 	}
 	code, err := m.signin.IssueCode(r.Context(), signin.Code{

@@ -201,7 +201,7 @@ func (m *Room) deviceDecide(w http.ResponseWriter, r *http.Request, s signin.Ses
 		if err != nil {
 			return err
 		}
-		if _, _, err := m.granted(r.Context(), u.Tenant, c, wanted); err != nil {
+		if _, _, err := m.granted(r.Context(), u, c, wanted); err != nil {
 			return m.recordUserRefusal(r, u, u.Tenant, c, "interactive", err)
 		}
 	}

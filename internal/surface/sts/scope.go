@@ -35,8 +35,8 @@ func readWish(scope string) (ask.Wish, error) {
 
 // granted is what a client gets of a wish: the resource and the names of the permissions, as
 // the claim `scp` carries them.
-func (m *Room) granted(ctx context.Context, tenant id.Tenant, c client, w ask.Wish) (directory.Resource, []string, error) {
-	res, err := m.directory.ResolveAudience(ctx, tenant, w.Resource)
+func (m *Room) granted(ctx context.Context, u directory.User, c client, w ask.Wish) (directory.Resource, []string, error) {
+	res, err := m.directory.ResolveAudience(ctx, u.Tenant, w.Resource)
 	if err != nil {
 		f, ok := translate(err, w.Resource)
 		if !ok {
@@ -49,7 +49,7 @@ func (m *Room) granted(ctx context.Context, tenant id.Tenant, c client, w ask.Wi
 	case res.AppID == directory.GraphApp:
 		offered, standard = graphScopes, cliScopes
 	case !directory.Builtin(res.AppID):
-		if offered, err = m.offered(ctx, tenant, res.AppID); err != nil {
+		if offered, err = m.offered(ctx, u.Tenant, res.AppID); err != nil {
 			return res, nil, err
 		}
 		standard = offered
@@ -67,7 +67,7 @@ func (m *Room) granted(ctx context.Context, tenant id.Tenant, c client, w ask.Wi
 		names = append(names, offered[i])
 	}
 	if len(names) > 0 && !c.firstParty && c.app != res.AppID {
-		if names, err = m.consented(ctx, tenant, c, res.AppID, w, names); err != nil {
+		if names, err = m.consented(ctx, u, c, res.AppID, w, names); err != nil {
 			return res, nil, err
 		}
 	}
@@ -97,11 +97,11 @@ func (m *Room) offered(ctx context.Context, tenant id.Tenant, app id.App) ([]str
 
 // consented are those of names that the tenant has granted to the client (Graph
 // oauth2PermissionGrant). Refusals: 65001.
-func (m *Room) consented(ctx context.Context, tenant id.Tenant, c client, resource id.App, w ask.Wish, names []string) ([]string, error) {
+func (m *Room) consented(ctx context.Context, u directory.User, c client, resource id.App, w ask.Wish, names []string) ([]string, error) {
 	if m.grants == nil {
 		return nil, fail(65001, w.Resource)
 	}
-	granted, err := m.grants.Granted(ctx, tenant, c.app, resource)
+	granted, err := m.grants.Granted(ctx, u.Tenant, u.ID, c.app, resource)
 	if err != nil {
 		return nil, err
 	}

@@ -54,8 +54,8 @@ type issuer interface {
 
 // grants knows what a tenant lets an application do for people.
 type grants interface {
-	// Granted returns the values of the delegated permissions at resource that client has.
-	Granted(ctx context.Context, tenant id.Tenant, client, resource id.App) ([]string, error)
+	// Granted returns the values of the delegated permissions at resource that client has for a user.
+	Granted(ctx context.Context, tenant id.Tenant, user id.Object, client, resource id.App) ([]string, error)
 }
 
 // hasher makes keyed hashes, the same for ever and on every replica.

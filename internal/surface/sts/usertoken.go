@@ -62,7 +62,7 @@ func (m *Room) person(ctx context.Context, g signin.Grant) (directory.User, erro
 // nil for none. What was issued is recorded before it is answered (S-70).
 func (m *Room) userToken(r *http.Request, q userRequest, u directory.User, refresh func() (string, error)) (grantedToken, error) {
 	ctx := r.Context()
-	res, scopes, err := m.granted(ctx, u.Tenant, q.client, q.wish)
+	res, scopes, err := m.granted(ctx, u, q.client, q.wish)
 	if err != nil {
 		return grantedToken{}, err
 	}
