@@ -20,6 +20,8 @@ require (
 	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
+require filippo.io/age v1.2.1 // indirect
+
 require (
 	github.com/Azure/azure-sdk-for-go/sdk/internal v1.13.0 // indirect
 	github.com/AzureAD/microsoft-authentication-library-for-go v1.10.1 // indirect

@@ -25,6 +25,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		newAuditCommand(),
+		newBackupCommand(),
 		newCheckCommand(),
 		newConfigCommand(),
 		newDemoCommand(),
@@ -32,6 +33,7 @@ func newRootCommand() *cobra.Command {
 		newGrantCommand(),
 		newKeysCommand(),
 		newRestCommand(),
+		newRestoreCommand(),
 		newRunCommand(),
 		newSubscriptionCommand(),
 		newTenantCommand(),

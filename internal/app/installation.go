@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
@@ -21,7 +22,9 @@ type installation struct {
 	tenant       id.Tenant
 	subscription id.Subscription
 	adminApp     id.App
-	complete     bool // the first objects all exist
+	complete     bool      // the first objects all exist
+	epoch        int64     // how often it was restored from a backup
+	restored     time.Time // when last; zero: never
 }
 
 // defaultDomain is the suffix of our names where nobody chose one.
@@ -101,11 +104,23 @@ func parseInstallation(values map[string]string) (installation, error) {
 	if err != nil || values["installation_id"] == "" || values["domain"] == "" || values["subscription_id"] == "" {
 		return installation{}, errInstallation.With("the record of the installation in the store is damaged: restore a backup; nothing is made in its place")
 	}
-	return installation{
+	in := installation{
 		id: values["installation_id"], domain: values["domain"], port: port,
 		tenant: id.Tenant(values["tenant_id"]), subscription: id.Subscription(values["subscription_id"]),
 		adminApp: id.App(values["admin_client_id"]), complete: values["complete"] == "true",
-	}, nil
+	}
+	if values["epoch"] == "" {
+		return in, nil
+	}
+	at, err := strconv.ParseInt(values["restored_at"], 10, 64)
+	if err == nil {
+		in.epoch, err = strconv.ParseInt(values["epoch"], 10, 64)
+	}
+	if err != nil || in.epoch < 1 {
+		return installation{}, errInstallation
+	}
+	in.restored = time.Unix(at, 0).UTC()
+	return in, nil
 }
 
 // host returns a name of the domain with the advertised port, as it stands in URLs: no
@@ -115,6 +130,15 @@ func (in installation) host(name string) string {
 		return name + "." + in.domain
 	}
 	return net.JoinHostPort(name+"."+in.domain, strconv.Itoa(in.port))
+}
+
+// chain names the chain of audit records that a server of this host writes: another one after
+// each restore, since what followed the backup is on record elsewhere.
+func (in installation) chain(hostname string) string {
+	if in.epoch == 0 {
+		return hostname
+	}
+	return hostname + "#" + strconv.FormatInt(in.epoch, 10)
 }
 
 // url is host as an https URL without a trailing slash.

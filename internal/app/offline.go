@@ -108,7 +108,7 @@ func (o *Offline) open(ctx context.Context) error {
 		return explainKEK(err, o.c.kekPlace(o.in.id))
 	}
 	// A chain of their own: the server's says whether the server stopped in order.
-	if o.Audit, err = audit.New(audit.Config{Store: o.Store, Server: o.c.Hostname + "/command", Now: o.c.Now}); err != nil {
+	if o.Audit, err = audit.New(audit.Config{Store: o.Store, Server: o.in.chain(o.c.Hostname) + "/command", Now: o.c.Now}); err != nil {
 		return err
 	}
 	o.checkpoints, err = o.c.checkpoints(o.Audit, o.Sealer)

@@ -35,16 +35,20 @@ type sealer interface {
 	Open(ctx context.Context, purpose, binding string, sealed []byte) ([]byte, error)
 }
 
-// Config names what Tokens need; all fields.
+// Config names what Tokens need; Sealer and Now.
 type Config struct {
 	Sealer sealer
 	Now    func() time.Time
+	// Epoch counts the restores of the installation: a token made in one is not valid in
+	// another.
+	Epoch int64
 }
 
 // Tokens makes and reads continuation tokens. It is safe for concurrent use.
 type Tokens struct {
-	seal sealer
-	now  func() time.Time
+	seal  sealer
+	now   func() time.Time
+	epoch int64
 }
 
 // New returns Tokens or names the missing setting.
@@ -52,7 +56,7 @@ func New(c Config) (*Tokens, error) {
 	if c.Sealer == nil || c.Now == nil {
 		return nil, errors.New("paging: Sealer and Now are needed")
 	}
-	return &Tokens{seal: c.Sealer, now: c.Now}, nil
+	return &Tokens{seal: c.Sealer, now: c.Now, epoch: c.Epoch}, nil
 }
 
 // Query is what a token is bound to.
@@ -65,9 +69,9 @@ type Query struct {
 }
 
 // binding joins the parts so that no two queries have one binding: each is preceded by
-// its length (S-53).
-func (q Query) binding() string {
-	var b []byte
+// its length (S-53). The epoch comes first.
+func (q Query) binding(epoch int64) string {
+	b := binary.AppendVarint(nil, epoch)
 	for _, part := range append([]string{string(q.Tenant), string(q.Caller)}, q.What...) {
 		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)
@@ -79,7 +83,7 @@ func (q Query) binding() string {
 // escaping in a URL.
 func (t *Tokens) Make(ctx context.Context, q Query, position string) (string, error) {
 	plain := binary.BigEndian.AppendUint64(nil, uint64(t.now().Add(lifetime).Unix()))
-	sealed, err := t.seal.Seal(ctx, purpose, q.binding(), append(plain, position...))
+	sealed, err := t.seal.Seal(ctx, purpose, q.binding(t.epoch), append(plain, position...))
 	if err != nil {
 		return "", fmt.Errorf("seal a continuation token: %w", err)
 	}
@@ -95,7 +99,7 @@ func (t *Tokens) Position(ctx context.Context, q Query, token string) (string, e
 	if err != nil {
 		return "", ErrToken
 	}
-	plain, err := t.seal.Open(ctx, purpose, q.binding(), sealed)
+	plain, err := t.seal.Open(ctx, purpose, q.binding(t.epoch), sealed)
 	switch {
 	case errors.Is(err, seal.ErrOpen):
 		return "", ErrToken

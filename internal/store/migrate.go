@@ -67,15 +67,24 @@ func (tx *Tx) hasTable(ctx context.Context, name string) (bool, error) {
 	return tx.Get(ctx, query, []any{name}, &found)
 }
 
-// migrate brings the tables to this release, or says ErrNewer.
-func (db *DB) migrate(ctx context.Context) error {
+// provider knows the migrations of this release.
+func (db *DB) provider() (*goose.Provider, error) {
 	dir, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return fmt.Errorf("find migrations: %w", err)
+		return nil, fmt.Errorf("find migrations: %w", err)
 	}
 	p, err := goose.NewProvider(db.engine.dialect, db.write, dir, goose.WithVerbose(false))
 	if err != nil {
-		return fmt.Errorf("load migrations: %w", db.engine.classify(err))
+		return nil, fmt.Errorf("load migrations: %w", db.engine.classify(err))
+	}
+	return p, nil
+}
+
+// migrate brings the tables to this release, or says ErrNewer.
+func (db *DB) migrate(ctx context.Context) error {
+	p, err := db.provider()
+	if err != nil {
+		return err
 	}
 	if err := db.undamagedVersions(ctx, p.ListSources()); err != nil {
 		return err

@@ -76,6 +76,21 @@ type DB struct {
 // New opens the store, checks its settings and brings its tables to this release.
 // Errors: ErrUnavailable, ErrNewer, ErrCorrupt, ErrUnsafe.
 func New(ctx context.Context, c Config) (*DB, error) {
+	db, err := connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.migrate(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := db.loadPosition(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// connect opens the engine of c and checks its settings.
+func connect(ctx context.Context, c Config) (*DB, error) {
 	if (c.SQLitePath == "") == (c.PostgresDSN == "") {
 		return nil, errors.New("store: set exactly one of SQLitePath and PostgresDSN")
 	}
@@ -102,12 +117,6 @@ func New(ctx context.Context, c Config) (*DB, error) {
 	}
 	if err != nil {
 		return nil, err
-	}
-	if err := db.migrate(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := db.loadPosition(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
