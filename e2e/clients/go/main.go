@@ -26,6 +26,9 @@ const usage = `usage:
   client token mic|dac|msal SCOPE [client_id=ID|object_id=ID|resource_id=ID]
   client secretcred TENANT CLIENT-ID SECRET-FILE SCOPE
   client certcred TENANT CLIENT-ID PEM-FILE SCOPE
+  client workload TENANT CLIENT-ID TOKEN-FILE SCOPE
+  client assertion TENANT CLIENT-ID TOKEN-FILE SCOPE
+  client identityassertion TENANT CLIENT-ID IDENTITY-CLIENT-ID SCOPE
   client verify ISSUER-URL AUDIENCE TOKEN-FILE
   client secretlife VAULT-URL NAME-PREFIX
   client secretdelete VAULT-URL NAME
@@ -51,7 +54,7 @@ var retry = azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: 1, Retry
 
 func main() {
 	args := os.Args[1:]
-	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4, "secretlife": 3, "secretdelete": 3, "secretlist": 2, "armlife": 5}
+	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4, "workload": 5, "assertion": 5, "identityassertion": 5, "secretlife": 3, "secretdelete": 3, "secretlist": 2, "armlife": 5}
 	if len(args) == 0 || need[args[0]] == 0 || len(args) < need[args[0]] {
 		fmt.Fprintln(os.Stderr, usage)
 		os.Exit(2)
@@ -93,6 +96,12 @@ func run(ctx context.Context, args []string) (answer, error) {
 			return answer{}, err
 		}
 		cred, err := azidentity.NewClientSecretCredential(args[1], args[2], strings.TrimSpace(string(text)), nil)
+		return token(ctx, cred, err, args[4])
+	case "workload", "assertion", "identityassertion":
+		make := map[string]func(tenant, client, by string) (azcore.TokenCredential, error){
+			"workload": workload, "assertion": assertion, "identityassertion": identityAssertion,
+		}[args[0]]
+		cred, err := make(args[1], args[2], args[3])
 		return token(ctx, cred, err, args[4])
 	case "certcred":
 		pem, err := os.ReadFile(args[3])

@@ -14,6 +14,9 @@ USAGE = """usage:
   client.py token mic|dac|msal SCOPE [client_id=ID|object_id=ID|resource_id=ID]
   client.py secretcred TENANT CLIENT-ID SECRET-FILE SCOPE
   client.py certcred TENANT CLIENT-ID PEM-FILE SCOPE
+  client.py workload TENANT CLIENT-ID TOKEN-FILE SCOPE
+  client.py assertion TENANT CLIENT-ID TOKEN-FILE SCOPE
+  client.py identityassertion TENANT CLIENT-ID IDENTITY-CLIENT-ID SCOPE
   client.py verify ISSUER-URL AUDIENCE TOKEN-FILE...
   client.py secretlife VAULT-URL NAME-PREFIX
   client.py secretdelete VAULT-URL NAME
@@ -79,6 +82,23 @@ def msal_token(scope, by):
     return {"ok": True, "token": result["access_token"], "expires_on": int(time.time()) + int(result["expires_in"])}
 
 
+def federated(how, tenant, client, by):
+    """Makes a credential that proves itself by an assertion: a pod's, a pipeline's, or the
+    token of a managed identity."""
+    from azure.identity import ClientAssertionCredential, WorkloadIdentityCredential
+
+    def read():
+        with open(by, encoding="ascii") as f:
+            return f.read().strip()
+
+    if how == "workload":
+        return WorkloadIdentityCredential(tenant_id=tenant, client_id=client, token_file_path=by, **RETRY)
+    if how == "assertion":
+        return ClientAssertionCredential(tenant, client, read, **RETRY)
+    identity = credential("mic", ("clientid", by))
+    return ClientAssertionCredential(tenant, client, lambda: identity.get_token("api://AzureADTokenExchange/.default").token, **RETRY)
+
+
 def secret_client(vault, by):
     """Makes a client that signs in with DefaultAzureCredential."""
     from azure.keyvault.secrets import SecretClient
@@ -125,6 +145,8 @@ def run(args):
                 return answer_token(ClientSecretCredential(tenant, client, f.read().strip()), scope)
         case ["certcred", tenant, client, file, scope]:
             return answer_token(CertificateCredential(tenant, client, file), scope)
+        case ["workload" | "assertion" | "identityassertion" as how, tenant, client, by, scope]:
+            return answer_token(federated(how, tenant, client, by), scope)
         case ["verify", issuer, audience, _, *_]:
             return verify(issuer, audience, args[3:])
         case ["secretlife", vault, prefix]:
