@@ -42,7 +42,10 @@ const (
 
 // Assignment gives a principal a role at a scope and everything below it.
 type Assignment struct {
-	Name          AssignmentID
+	Name AssignmentID
+	// Tenant is the directory in which it was made: all tenants share the root, where nothing
+	// else tells them apart. "" for those made before assignments had one.
+	Tenant        id.Tenant
 	Scope         resource.ID // as first written
 	Role          RoleID
 	Principal     id.Object
@@ -76,7 +79,9 @@ func extensionID(scope resource.ID, kind, name string) string {
 
 // NewAssignment is what a PUT of an assignment says.
 type NewAssignment struct {
-	Name      AssignmentID
+	Name AssignmentID
+	// Tenant is the directory of the scope and the principal; "" is that of the scope.
+	Tenant    id.Tenant
 	Scope     resource.ID
 	Role      RoleID
 	Principal id.Object
@@ -94,6 +99,9 @@ type NewAssignment struct {
 // above and below it.
 type AssignmentQuery struct {
 	Scope resource.ID
+	// Tenant keeps what that tenant has at the root, and what is below the root in it; "" is
+	// every tenant.
+	Tenant id.Tenant
 	// AtScope drops what lies below the scope: `atScope()`.
 	AtScope bool
 	// Principal keeps what is assigned to it directly: `principalId eq '…'`.

@@ -46,7 +46,12 @@ func (s *Service) AssignmentByName(ctx context.Context, name AssignmentID) (*Ass
 // ErrAssignmentScope, ErrPrincipalNotFound, ErrPrincipalType, ErrRoleNotFound,
 // ErrRoleNotAssignable, ErrCondition.
 func (s *Service) PutAssignment(ctx context.Context, n NewAssignment) (a *Assignment, created bool, err error) {
-	if n.PrincipalType, err = s.checkPrincipal(ctx, n.Principal, n.PrincipalType); err != nil {
+	if n.Tenant == "" && s.hierarchy != nil {
+		if n.Tenant, err = s.hierarchy.Tenant(ctx, n.Scope); err != nil {
+			return nil, false, err
+		}
+	}
+	if n.PrincipalType, err = s.checkPrincipal(ctx, n); err != nil {
 		return nil, false, err
 	}
 	if n.above, err = s.place(ctx, n.Scope); err != nil {
@@ -63,18 +68,33 @@ func (s *Service) PutAssignment(ctx context.Context, n NewAssignment) (a *Assign
 }
 
 // checkPrincipal returns the type of a principal of the directory. There is no
-// replication delay here, so a type in the request does not stand in for the principal.
-func (s *Service) checkPrincipal(ctx context.Context, principal id.Object, said PrincipalType) (PrincipalType, error) {
-	kind, found, err := s.directory.PrincipalType(ctx, principal)
+// replication delay here, so a type in the request does not stand in for the principal. One
+// of another tenant is refused like one that does not exist (S-54).
+func (s *Service) checkPrincipal(ctx context.Context, n NewAssignment) (PrincipalType, error) {
+	kind, found, err := s.directory.PrincipalType(ctx, n.Principal)
+	if err == nil && found && n.Tenant != "" {
+		var from id.Tenant
+		from, found, err = s.directory.TenantOf(ctx, n.Principal)
+		found = found && from == n.Tenant
+	}
 	switch {
 	case err != nil:
 		return "", err
 	case !found:
-		return "", ErrPrincipalNotFound.With("Principal %s does not exist in the directory of this installation.", principal)
-	case said != "" && said != kind:
-		return "", ErrPrincipalType.With("The principal %s is of type %s, not %s.", principal, kind, said)
+		return "", ErrPrincipalNotFound.With("Principal %s does not exist in the directory of this installation.", n.Principal)
+	case n.PrincipalType != "" && n.PrincipalType != kind:
+		return "", ErrPrincipalType.With("The principal %s is of type %s, not %s.", n.Principal, kind, n.PrincipalType)
 	}
 	return kind, nil
+}
+
+// TypeOf returns what a principal is; UnknownType for one that the directory does not hold.
+func (s *Service) TypeOf(ctx context.Context, principal id.Object) (PrincipalType, error) {
+	kind, found, err := s.directory.PrincipalType(ctx, principal)
+	if err == nil && !found {
+		kind = UnknownType
+	}
+	return kind, err
 }
 
 // putAssignment is PutAssignment in a transaction.
@@ -111,7 +131,7 @@ func (s *Service) putAssignment(ctx context.Context, tx *store.Tx, n NewAssignme
 	if err := s.checkLimit(ctx, tx, n.Scope); err != nil {
 		return nil, false, err
 	}
-	a := &Assignment{Name: n.Name, Scope: n.Scope, Role: n.Role, Principal: n.Principal, PrincipalType: n.PrincipalType,
+	a := &Assignment{Name: n.Name, Tenant: n.Tenant, Scope: n.Scope, Role: n.Role, Principal: n.Principal, PrincipalType: n.PrincipalType,
 		Description: n.Description, Condition: n.Condition, ConditionVersion: n.ConditionVersion, DelegatedID: n.DelegatedID, Created: now, Updated: now, CreatedBy: actor, UpdatedBy: actor}
 	if err := insertAssignment(ctx, tx, a); err != nil {
 		return nil, false, err
@@ -140,7 +160,7 @@ func (s *Service) checkNew(ctx context.Context, tx *store.Tx, n NewAssignment) e
 			return err
 		}
 	}
-	if role == nil {
+	if role == nil || role.Tenant != "" && n.Tenant != "" && role.Tenant != n.Tenant {
 		return ErrRoleNotFound.With("The specified role definition with ID '%s' does not exist.", n.Role)
 	}
 	if !assignableAt(role, n.Scope, n.above) {

@@ -1,6 +1,7 @@
 package rbac
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -25,39 +26,47 @@ type Facts struct {
 // allocation for actions it has seen, up to 16 groups, and roles without conditions.
 func (p *Policy) Decide(r Request, f Facts) Decision {
 	c := p.roles.coverage(r.Action, r.Data)
-	var path scopePath
-	path.cut(r.Scope.Key())
 	if len(p.denies) > 0 {
-		if d := p.denied(&r, &f, &path, c); d != nil {
+		if d := p.denied(&r, &f, c); d != nil {
 			return Decision{Reason: ReasonDenyAssignment, Deny: d}
 		}
 	}
-	return p.granted(&r, &f, &path, c)
+	return p.granted(&r, &f, c)
 }
 
-// scopePath is a scope with the ends of the scopes above it.
+// scopePath is a scope with the ends of the scopes above it, as deep as somebody asked.
 type scopePath struct {
 	key  string
-	ends [34]uint16 // by depth, up to 33 segments; deeper scopes are cut by searching
-	last int        // the greatest depth in ends
-	deep int        // the depth of the scope
+	ends [34]uint16 // by depth
+	deep int        // the greatest depth in ends
+	rest int        // the depth of the scope where it is deeper than ends, else 0
 }
 
-// cut fills the path.
-func (p *scopePath) cut(key string) {
+// cut fills the path down to the given depth; beyond the last depth that has a bit of its
+// own, down to the scope itself.
+func (p *scopePath) cut(key string, depths uint32) {
 	p.key = key
 	if len(key) < 2 {
 		return
 	}
-	for i := 1; ; {
+	deepest := bits.Len32(depths) - 1
+	i := 1
+	if len(key) > subscriptionEnd && key[subscriptionEnd] == '/' && key[:len(subscriptionStart)] == subscriptionStart {
+		p.ends[1], p.ends[2], p.deep = uint16(len(subscriptionStart)-1), uint16(subscriptionEnd), 2
+		i = subscriptionEnd + 1
+	}
+	for p.deep < deepest || deepest == holding.DeepestBit {
 		n := strings.IndexByte(key[i:], '/')
 		end := i + n
 		if n < 0 {
 			end = len(key)
 		}
-		if p.deep++; p.deep < len(p.ends) {
-			p.ends[p.deep], p.last = uint16(end), p.deep
+		if p.deep+1 == len(p.ends) {
+			p.rest = p.deep + 1 + strings.Count(key[i:], "/")
+			return
 		}
+		p.deep++
+		p.ends[p.deep] = uint16(end)
 		if n < 0 {
 			return
 		}
@@ -65,16 +74,23 @@ func (p *scopePath) cut(key string) {
 	}
 }
 
-// at returns the key of the scope with that depth.
+// How the keys of subscriptions and all below them begin, and where the key of the
+// subscription ends.
+const (
+	subscriptionStart = "/subscriptions/"
+	subscriptionEnd   = len(subscriptionStart) + 36
+)
+
+// bottom is the greatest depth to look at.
+func (p *scopePath) bottom() int { return max(p.deep, p.rest) }
+
+// at returns the key of the scope with that depth, which is not 0.
 func (p *scopePath) at(depth int) string {
-	if depth == 0 {
-		return "/"
-	}
-	if depth <= p.last {
+	if depth <= p.deep {
 		return p.key[:p.ends[depth]]
 	}
 	key := p.key
-	for n := p.deep; n > depth; n-- {
+	for n := p.rest; n > depth; n-- {
 		key = key[:strings.LastIndexByte(key, '/')]
 	}
 	return key
@@ -105,7 +121,7 @@ func (h *holders) add(held holding.Holding) {
 // granted climbs from the scope of the request over its management groups to the root and
 // returns the first assignment that grants the action: of several at one scope, the one
 // with the lowest name.
-func (p *Policy) granted(r *Request, f *Facts, path *scopePath, c *coverage) Decision {
+func (p *Policy) granted(r *Request, f *Facts, c *coverage) Decision {
 	var h holders
 	h.add(p.set.Of(r.Principal))
 	for _, g := range f.Groups {
@@ -114,7 +130,9 @@ func (p *Policy) granted(r *Request, f *Facts, path *scopePath, c *coverage) Dec
 	if h.depths == 0 {
 		return Decision{Reason: ReasonNoGrant}
 	}
-	for depth := path.deep; depth > 0; depth-- {
+	var path scopePath
+	path.cut(r.Scope.Key(), h.depths)
+	for depth := path.bottom(); depth > 0; depth-- {
 		if h.depths&holding.DepthBit(depth) != 0 {
 			if best, ok := p.lowest(&h, r, f, path.at(depth), depth, c); ok {
 				return p.allow(best)
@@ -137,17 +155,17 @@ func (p *Policy) granted(r *Request, f *Facts, path *scopePath, c *coverage) Dec
 }
 
 // managementDepth is the depth of the id of a management group.
-const managementDepth = 3
+const managementDepth = 4
 
 // match is a grant and who holds it.
 type match struct {
 	holding.Grant
-	principal id.Object
+	holder holding.Holding
 }
 
 // allow is the decision by a grant.
 func (p *Policy) allow(g match) Decision {
-	return Decision{Allowed: true, Reason: ReasonGranted, policy: p, grant: g.Grant, principal: g.principal}
+	return Decision{Allowed: true, Reason: ReasonGranted, policy: p, grant: g.Grant, holder: g.holder}
 }
 
 // lowest returns the grant with the lowest name that grants the action at exactly this scope.
@@ -170,7 +188,7 @@ func (p *Policy) lowest(h *holders, r *Request, f *Facts, scope string, depth in
 				break
 			}
 			if p.grants(g, r, f, c) {
-				best, found = match{*g, held.Principal}, true
+				best, found = match{*g, *held}, true
 				break
 			}
 		}

@@ -19,7 +19,7 @@ func (s *Service) ListDefinitions(ctx context.Context, q DefinitionQuery) ([]*De
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.reach(ctx, q.Scope)
+	r, err := s.reach(ctx, q.Scope, q.Tenant)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (s *Service) ListDenies(ctx context.Context, q AssignmentQuery) ([]*DenyAss
 	if err != nil {
 		return nil, err
 	}
-	reach, err := s.reach(ctx, q.Scope)
+	reach, err := s.reach(ctx, q.Scope, q.Tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +122,8 @@ func (s *Service) checkDeny(ctx context.Context, d *DenyAssignment) error {
 		return ErrAssignmentName
 	case d.DisplayName == "" || len(d.DisplayName) > 256 || len(d.Description) > 2048:
 		return ErrDenyInvalid.With("A deny assignment needs a name of 1 to 256 characters and a description of at most 2048.")
+	case d.Scope.IsRoot():
+		return ErrDenyInvalid.With("A deny assignment cannot stand at the root, which all tenants share. Use the root management group of the tenant.")
 	case len(d.Principals) == 0 || len(d.Principals)+len(d.Exclude) > 200:
 		return ErrDenyInvalid.With("A deny assignment names between 1 and 200 principals.")
 	case len(d.Permissions) == 0:

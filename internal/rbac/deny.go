@@ -31,8 +31,10 @@ func (p *Policy) setDenies(denies []*DenyAssignment) {
 
 // denied returns the deny assignment that forbids the action: the one with the longest
 // scope, then the lowest name.
-func (p *Policy) denied(r *Request, f *Facts, path *scopePath, c *coverage) *DenyAssignment {
-	for depth := path.deep; depth > 0; depth-- {
+func (p *Policy) denied(r *Request, f *Facts, c *coverage) *DenyAssignment {
+	var path scopePath
+	path.cut(r.Scope.Key(), p.depths)
+	for depth := path.bottom(); depth > 0; depth-- {
 		if p.depths&holding.DepthBit(depth) != 0 {
 			if d := p.deniedAt(path.at(depth), r, f, c); d != nil {
 				return d

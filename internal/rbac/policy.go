@@ -128,7 +128,7 @@ func (p *Policy) assignment(principal id.Object, g holding.Grant) *Assignment {
 
 // held returns what a principal holds itself, the longest scope first, then the lowest name.
 func (p *Policy) held(principal id.Object) []*Assignment {
-	grants := p.set.Of(principal).Grants
+	grants := p.set.Of(principal).Grants()
 	list := make([]*Assignment, len(grants))
 	for i, g := range grants {
 		list[i] = p.assignment(principal, g)

@@ -16,11 +16,22 @@ import (
 type reach struct {
 	scope        resource.ID
 	above, below []resource.ID
+	bounded      bool // the scope is the root, and not everything is below it
 }
 
-// reach looks around a scope.
-func (s *Service) reach(ctx context.Context, scope resource.ID) (r reach, err error) {
+// reach looks around a scope, in one tenant or, for "", in all.
+func (s *Service) reach(ctx context.Context, scope resource.ID, tenant id.Tenant) (r reach, err error) {
 	r.scope = scope
+	if scope.IsRoot() && tenant != "" && s.hierarchy != nil {
+		r.bounded = true
+		top, err := resource.ParseID("/providers/Microsoft.Management/managementGroups/" + string(tenant))
+		if err != nil {
+			return r, fmt.Errorf("name the root of tenant %s: %w", tenant, err)
+		}
+		r.below, err = s.hierarchy.Below(ctx, top)
+		r.below = append(r.below, top)
+		return r, err
+	}
 	if r.above, err = s.above(ctx, scope); err != nil || s.hierarchy == nil || scope.IsRoot() || scope.Subscription() != "" {
 		return r, err
 	}
@@ -33,7 +44,7 @@ func (r *reach) holds(at resource.ID, atScope bool) bool {
 	if at.Contains(r.scope) || slices.ContainsFunc(r.above, at.Equal) {
 		return true
 	}
-	return !atScope && (r.scope.Contains(at) || slices.ContainsFunc(r.below, func(b resource.ID) bool { return b.Contains(at) }))
+	return !atScope && (!r.bounded && r.scope.Contains(at) || slices.ContainsFunc(r.below, func(b resource.ID) bool { return b.Contains(at) }))
 }
 
 // span is a range of paths: one path, or all that continue one with a slash.
@@ -68,7 +79,9 @@ func (r *reach) spans(atScope bool) []span {
 		list = append(list, span{path: []byte(a.Key())})
 	}
 	if !atScope {
-		list = append(list, span{path: []byte(r.scope.Key()), below: true})
+		if !r.bounded {
+			list = append(list, span{path: []byte(r.scope.Key()), below: true})
+		}
 		for _, b := range r.below {
 			list = append(list, span{path: []byte(b.Key())}, span{path: []byte(b.Key()), below: true})
 		}
@@ -101,7 +114,7 @@ func parentKey(key string) string {
 // behind the position after; next is where to go on, "" at the end. Assignments of deleted
 // principals are among them (L-9).
 func (s *Service) AssignmentPage(ctx context.Context, q AssignmentQuery, after string, limit int) (list []*Assignment, next string, err error) {
-	r, err := s.reach(ctx, q.Scope)
+	r, err := s.reach(ctx, q.Scope, q.Tenant)
 	if err != nil {
 		return nil, "", err
 	}
@@ -183,6 +196,9 @@ func readSpan(ctx context.Context, tx *store.Tx, sp span, q AssignmentQuery, pri
 		}
 		where = append(where, "principal_id IN ("+strings.Join(marks, ", ")+")")
 	}
+	if q.Tenant != "" && string(sp.path) == "/" {
+		where = append(where, "tenant_id IN ("+arg(string(q.Tenant))+", '')")
+	}
 	if q.Role != "" {
 		where = append(where, "role_id = "+arg(string(q.Role)))
 	}
@@ -194,4 +210,14 @@ func readSpan(ctx context.Context, tx *store.Tx, sp span, q AssignmentQuery, pri
 func (s *Service) ListAssignments(ctx context.Context, q AssignmentQuery) ([]*Assignment, error) {
 	list, _, err := s.AssignmentPage(ctx, q, "", 1<<30)
 	return list, err
+}
+
+// Exists reports whether the subscription or management group of a scope is there and
+// belongs to the tenant; the root, and what cannot be known, counts as there.
+func (s *Service) Exists(ctx context.Context, tenant id.Tenant, scope resource.ID) (bool, error) {
+	if s.hierarchy == nil || scope.IsRoot() || scope.Subscription() == "" && !isManagementGroup(scope) {
+		return true, nil
+	}
+	at, err := s.hierarchy.Tenant(ctx, scope)
+	return at == tenant, err
 }

@@ -13,7 +13,7 @@ import (
 
 // assignmentColumns are what readAssignments and insertAssignment name.
 const assignmentColumns = `name, scope, role_id, principal_id, principal_type, description, condition, condition_version, delegated_id,
-	created_at, created_by, updated_at, updated_by`
+	tenant_id, created_at, created_by, updated_at, updated_by`
 
 // readAssignments reads the assignments that a WHERE clause selects; all for "".
 func readAssignments(ctx context.Context, tx *store.Tx, where string, args []any) ([]*Assignment, error) {
@@ -23,7 +23,7 @@ func readAssignments(ctx context.Context, tx *store.Tx, where string, args []any
 		var name, scope, role, principal, kind, createdBy, updatedBy string
 		var created, updated int64
 		if err := r.Scan(&name, &scope, &role, &principal, &kind, &a.Description, &a.Condition, &a.ConditionVersion, &a.DelegatedID,
-			&created, &createdBy, &updated, &updatedBy); err != nil {
+			&a.Tenant, &created, &createdBy, &updated, &updatedBy); err != nil {
 			return err
 		}
 		at, err := resource.ParseID(scope)
@@ -45,9 +45,9 @@ func readAssignments(ctx context.Context, tx *store.Tx, where string, args []any
 // insertAssignment writes a new row.
 func insertAssignment(ctx context.Context, tx *store.Tx, a *Assignment) error {
 	_, err := tx.Exec(ctx, "INSERT INTO role_assignment ("+assignmentColumns+`, scope_key, scope_path, subscription)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
 		string(a.Name), a.Scope.String(), string(a.Role), string(a.Principal), string(a.PrincipalType), a.Description,
-		a.Condition, a.ConditionVersion, a.DelegatedID, a.Created.Unix(), string(a.CreatedBy), a.Updated.Unix(), string(a.UpdatedBy),
+		a.Condition, a.ConditionVersion, a.DelegatedID, string(a.Tenant), a.Created.Unix(), string(a.CreatedBy), a.Updated.Unix(), string(a.UpdatedBy),
 		a.Scope.Key(), []byte(a.Scope.Key()), string(a.Scope.Subscription()))
 	if err != nil {
 		return fmt.Errorf("insert role assignment %s: %w", a.Name, err)

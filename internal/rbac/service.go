@@ -81,9 +81,9 @@ type Decision struct {
 	Reason  string
 	Deny    *DenyAssignment // what forbade it
 
-	policy    *Policy
-	principal id.Object
-	grant     holding.Grant
+	policy *Policy
+	holder holding.Holding
+	grant  holding.Grant
 }
 
 // Assignment returns what allowed it: the assignment with the longest scope, then the
@@ -92,7 +92,7 @@ func (d Decision) Assignment() *Assignment {
 	if d.policy == nil {
 		return nil
 	}
-	return d.policy.assignment(d.principal, d.grant)
+	return d.policy.assignment(d.holder.Principal(), d.grant)
 }
 
 // Config names what a Service needs.

@@ -74,7 +74,7 @@ func under(text string) string {
 // explainGone explains the refusal of a principal that is deleted, disabled or unknown.
 func (p *Policy) explainGone(r Request) Explanation {
 	e := Explanation{Request: r, Decision: Decision{Reason: ReasonPrincipal}}
-	held := len(p.set.Of(r.Principal).Grants)
+	held := len(p.set.Of(r.Principal).Grants())
 	e.Sentence = fmt.Sprintf("Denied: the principal %s is deleted, disabled or unknown, so it may do nothing; %d assignments still name it. A new object with its name has another id and needs grants of its own.",
 		r.Principal, held)
 	return e

@@ -69,11 +69,11 @@ func (n Name) String() string {
 // Less reports whether n goes before m.
 func (n Name) Less(m Name) bool { return string(n[:]) < string(m[:]) }
 
-// maxDepth is the deepest scope that has a bit of its own among Depths.
-const maxDepth = 31
+// DeepestBit is the number of the bit that the deepest scopes share.
+const DeepestBit = 31
 
 // DepthBit is the bit of a depth; everything deeper shares the last one.
-func DepthBit(depth int) uint32 { return 1 << min(depth, maxDepth) }
+func DepthBit(depth int) uint32 { return 1 << min(depth, DeepestBit) }
 
 // Depth counts the segments of a scope's key; 0 for the root.
 func Depth(key string) int {

@@ -98,8 +98,8 @@ func TestSetsAgreeWithAMap(t *testing.T) {
 		for p, list := range model {
 			total += len(list)
 			h := s.Of(p)
-			if len(h.Grants) != len(list) {
-				t.Fatalf("%s holds %d, want %d", p, len(h.Grants), len(list))
+			if len(h.Grants()) != len(list) {
+				t.Fatalf("%s holds %d, want %d", p, len(h.Grants()), len(list))
 			}
 			for _, text := range samples {
 				at := scope(t, text)
@@ -138,7 +138,7 @@ func TestSetsAgreeWithAMap(t *testing.T) {
 	}
 	check()
 	for p, n := range firstModel { // what was handed out does not change
-		if got := len(first.Of(p).Grants); got != n {
+		if got := len(first.Of(p).Grants()); got != n {
 			t.Fatalf("%s held %d, now %d", p, n, got)
 		}
 	}

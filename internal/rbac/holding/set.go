@@ -48,10 +48,30 @@ func (s *Set) Len() int { return s.count }
 
 // Holding is the grants of one principal; the zero Holding is none.
 type Holding struct {
-	Principal id.Object
+	on *shelf
+	at int
 	// Depths has the DepthBit of every scope among the grants.
 	Depths uint32
-	Grants []Grant
+}
+
+// Principal is who holds them.
+func (h Holding) Principal() id.Object {
+	if h.on == nil {
+		return ""
+	}
+	return id.Object(h.on.holders[h.at].principal[:])
+}
+
+// Grants are the grants.
+func (h Holding) Grants() []Grant {
+	if h.on == nil {
+		return nil
+	}
+	from, to := h.on.holders[h.at].from, uint32(len(h.on.grants))
+	if h.at+1 < len(h.on.holders) {
+		to = h.on.holders[h.at+1].from
+	}
+	return h.on.grants[from:to:to]
 }
 
 // number is the shelf on which a principal stands; the pages are a power of two.
@@ -75,18 +95,14 @@ func (s *Set) Of(principal id.Object) Holding {
 		if string(h.principal[:]) != string(principal) {
 			continue
 		}
-		to := uint32(len(on.grants))
-		if i+1 < len(on.holders) {
-			to = on.holders[i+1].from
-		}
-		return Holding{Principal: principal, Depths: h.depths, Grants: on.grants[h.from:to:to]}
+		return Holding{on: on, at: i, Depths: h.depths}
 	}
 	return Holding{}
 }
 
 // At returns the grants of h at exactly the scope with that key, by name. hash is Hash(key).
 func (s *Set) At(h Holding, hash uint32, key string) []Grant {
-	grants := h.Grants
+	grants := h.Grants()
 	from := 0
 	if len(grants) > 16 {
 		low, high := 0, len(grants)
