@@ -32,6 +32,8 @@ type Config struct {
 	Tokens Tokens `yaml:"tokens"`
 	// Federation says which outside issuers may be asked for their keys, and how.
 	Federation Federation `yaml:"federation"`
+	// Hosts limits the resources that carry identities.
+	Hosts Hosts `yaml:"hosts"`
 	// Azure switches Azure's awkward behaviours on (D-8).
 	Azure Azure `yaml:"azure"`
 	// Log says what is logged, and how long the audit log is kept.
@@ -117,6 +119,13 @@ type FederationIssuer struct {
 	Algorithms []string `yaml:"algorithms"`
 }
 
+// Hosts are limits on the resources that carry identities.
+type Hosts struct {
+	// UserAssigned is the most user-assigned identities of a resource, by its full type:
+	// "Microsoft.Web/sites: 20". 0 means no limit. Default: the limits that Azure publishes.
+	UserAssigned map[string]int `yaml:"user_assigned"`
+}
+
 // Azure holds the switches of D-8. All are off by default; preset: strict turns all on.
 type Azure struct {
 	// Preset is "" or "strict".
@@ -128,6 +137,8 @@ type Azure struct {
 	Throttle *bool `yaml:"throttle"`
 	// StrictAPIVersions refuses api-versions that Azure does not list.
 	StrictAPIVersions *bool `yaml:"strict_api_versions"`
+	// StrictRegistration refuses resources of namespaces that the subscription has not registered.
+	StrictRegistration *bool `yaml:"strict_registration"`
 	// FederationLimits allows 20 federated credentials for each application or identity, one write of an
 	// identity's at a time, and RS256 only.
 	FederationLimits *bool `yaml:"federation_limits"`

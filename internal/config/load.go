@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -203,6 +205,8 @@ func (c *Config) checkValues() error {
 		return ErrInvalid.With("store.feed_limit %s is out of range: 5s to 1m", c.Store.FeedLimit)
 	case c.Azure.Preset != "" && c.Azure.Preset != "strict":
 		return ErrInvalid.With("azure.preset %q is unknown: the only preset is strict", c.Azure.Preset)
+	case slices.ContainsFunc(slices.Collect(maps.Values(c.Hosts.UserAssigned)), func(limit int) bool { return limit < 0 }):
+		return ErrInvalid.With("hosts.user_assigned has a limit below 0; 0 means none")
 	case !oneOf(c.Log.Level, "debug", "info", "warn", "error"):
 		return ErrInvalid.With("log.level %q is none of debug, info, warn, error", c.Log.Level)
 	case !oneOf(c.Log.Format, "text", "json"):

@@ -24,6 +24,7 @@ var recorded = []string{
 	"Microsoft.MachineLearningServices/workspaces",
 	"Microsoft.MachineLearningServices/workspaces/computes",
 	"Microsoft.OperationalInsights/workspaces",
+	"Microsoft.Resources/deploymentScripts",
 	"Microsoft.Search/searchServices",
 	"Microsoft.ServiceBus/namespaces",
 	"Microsoft.SignalRService/signalR",

@@ -57,9 +57,21 @@ func readCatalog() []catalogEntry {
 	return entries
 }
 
+// Versions returns what arm.Strict asks for: the api-versions of a full resource type, in
+// any letter case.
+func Versions() func(fullType string) []string {
+	known := map[string][]string{}
+	for _, e := range readCatalog() {
+		for _, t := range e.ResourceTypes {
+			known[strings.ToLower(e.Namespace+"/"+t.ResourceType)] = t.APIVersions
+		}
+	}
+	return func(fullType string) []string { return known[strings.ToLower(fullType)] }
+}
+
 // wire writes an entry as seen from a subscription or the tenant ("").
-func (e catalogEntry) wire(scope, locationName string) wireProvider {
-	w := wireProvider{ID: scope + "/providers/" + e.Namespace, Namespace: e.Namespace, RegistrationState: "Registered",
+func (e catalogEntry) wire(scope, locationName, state string) wireProvider {
+	w := wireProvider{ID: scope + "/providers/" + e.Namespace, Namespace: e.Namespace, RegistrationState: state,
 		RegistrationPolicy: "RegistrationRequired", ResourceTypes: []wireProviderType{}}
 	for _, t := range e.ResourceTypes {
 		wt := wireProviderType{ResourceType: t.ResourceType, Locations: []string{locationName}, APIVersions: t.APIVersions, Capabilities: t.Capabilities}

@@ -111,7 +111,7 @@ func (p *resourcesProvider) versionOf(of resource.ID) string {
 	entry, err := findEntry(p.catalog, of.Namespace())
 	if err == nil {
 		_, kind, _ := strings.Cut(of.Type(), "/")
-		for _, t := range entry.wire("", "").ResourceTypes {
+		for _, t := range entry.wire("", "", "").ResourceTypes {
 			if strings.EqualFold(t.ResourceType, kind) && t.DefaultAPIVersion != "" {
 				return t.DefaultAPIVersion
 			}

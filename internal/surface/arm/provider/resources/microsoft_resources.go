@@ -5,7 +5,6 @@ package resources
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
@@ -32,6 +31,8 @@ type Deps struct {
 	// Location and LocationName are the short and the displayed name of the installation's
 	// one location: "local" and "Local". Any other location is accepted in bodies.
 	Location, LocationName string
+	// Unregistered says that a subscription has to register a namespace before it is used.
+	Unregistered bool
 	// Portal is the address of the portal; empty: none is named.
 	Portal string
 }
@@ -77,16 +78,16 @@ func New(d Deps) arm.Provider {
 		arm.List("/subscriptions/{subscription}/resources", readResources, p.listResources),
 		arm.List(arm.InGroup+"/resources", readResources, p.listResources),
 
-		arm.Post(arm.InGroup+"/moveResources", groups+"/moveResources/action", p.moveResources),
 		arm.Post(arm.InGroup+"/validateMoveResources", groups+"/validateMoveResources/action", p.validateMove),
+		arm.Post(arm.InGroup+"/moveResources", groups+"/moveResources/action", p.moveResources),
 		arm.Post(arm.InGroup+"/exportTemplate", groups+"/exportTemplate/action", p.exportGroup),
 	}
 	routes = append(routes, p.tagRoutes()...)
 	for _, e := range p.catalog {
 		at := "/subscriptions/{subscription}/providers/" + e.Namespace
 		routes = append(routes,
-			arm.Post(at+"/register", e.Namespace+"/register/action", p.register(e)),
-			arm.Post(at+"/unregister", e.Namespace+"/unregister/action", p.register(e)))
+			arm.Post(at+"/register", e.Namespace+"/register/action", p.register(e, registered)),
+			arm.Post(at+"/unregister", e.Namespace+"/unregister/action", p.register(e, unregistered)))
 	}
 	return arm.Provider{Namespace: "Microsoft.Resources", Routes: routes}
 }
@@ -215,37 +216,4 @@ func (p *resourcesProvider) listLocations(ctx context.Context, r *arm.Request) (
 	return arm.OK(arm.OnePage[wireLocation]{Value: []wireLocation{{ID: r.Target.String() + "/locations/" + p.Location, Name: p.Location,
 		DisplayName: p.LocationName, RegionalDisplayName: p.LocationName, Type: "Region",
 		Metadata: locationMetadata{RegionType: "Physical", RegionCategory: "Recommended"}}}})
-}
-
-// scopeText is the subscription in the path as the start of ids; "" at the tenant.
-func scopeText(r *arm.Request) string {
-	if r.Target.IsRoot() {
-		return ""
-	}
-	return r.Target.String()
-}
-
-// listProviders answers with all namespaces in one page.
-func (p *resourcesProvider) listProviders(_ context.Context, r *arm.Request) (arm.Response, error) {
-	list := arm.OnePage[wireProvider]{Value: []wireProvider{}}
-	for _, e := range p.catalog {
-		list.Value = append(list.Value, e.wire(scopeText(r), p.LocationName))
-	}
-	return arm.OK(list)
-}
-
-// getProvider answers with one namespace. Errors: arm.ErrNamespace.
-func (p *resourcesProvider) getProvider(_ context.Context, r *arm.Request) (arm.Response, error) {
-	e, err := findEntry(p.catalog, r.Var("namespace"))
-	if err != nil {
-		return arm.Response{}, err
-	}
-	return arm.OK(e.wire(scopeText(r), p.LocationName))
-}
-
-// register answers that e is registered, which it always is (CP §1.6).
-func (p *resourcesProvider) register(e catalogEntry) arm.Handler {
-	return func(_ context.Context, r *arm.Request) (arm.Response, error) {
-		return arm.Response{Status: http.StatusOK, Body: e.wire(scopeText(r), p.LocationName)}, nil
-	}
 }

@@ -22,6 +22,9 @@ import (
 type Deps struct {
 	Resources  *resource.Service
 	Identities *managedidentity.Service
+	// Quotas are the most user-assigned identities of a resource, by full type in lower case;
+	// 0 means no limit. What is not named has the limit of its type.
+	Quotas map[string]int
 }
 
 // Type is a resource type that is stored as it is sent and may carry identities. One set
@@ -251,7 +254,18 @@ func (t Type) write(ctx context.Context, r *arm.Request, patch bool) (managedide
 		t.settled(res, f.properties, patch)
 		return nil
 	}
-	return managedidentity.HostWrite{ID: r.Target, Edit: edit, Identity: identity, Pre: r.Precondition(), Assign: r.Assigning()}, f.properties, nil
+	return managedidentity.HostWrite{ID: r.Target, Edit: edit, Identity: identity, Pre: r.Precondition(), Assign: r.Assigning(), Rules: t.rules()}, f.properties, nil
+}
+
+// rules are the identity rules of the type with the configured limit; nil for its own.
+func (t Type) rules() *resource.IdentityRules {
+	limit, configured := t.Quotas[strings.ToLower(t.Kind)]
+	if !configured {
+		return nil
+	}
+	rules := resource.RulesFor(t.Kind)
+	rules.MaxUser = limit
+	return &rules
 }
 
 // fields are the members of a body that a write stores.
