@@ -1,10 +1,13 @@
 package app
 
 import (
+	"context"
+
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/managementgroup"
+	"github.com/sealring/sealring/internal/managementlock"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/relation"
 	"github.com/sealring/sealring/internal/resource"
@@ -19,6 +22,7 @@ type domain struct {
 	relations *relation.Service
 	resources *resource.Service
 	groups    *managementgroup.Service
+	locks     *managementlock.Service
 	rbac      *rbac.Service
 }
 
@@ -38,9 +42,21 @@ func newDomain(c Config, db *store.DB, log *audit.Log, sealer *seal.Sealer, audi
 	if d.resources, err = resource.New(resource.Config{Store: db, Audit: log, Now: c.Now, Sealer: sealer}); err != nil {
 		return d, err
 	}
-	if d.groups, err = managementgroup.New(managementgroup.Config{Store: db, Audit: log, Subscriptions: d.resources, Now: c.Now}); err != nil {
+	var roles *rbac.Service // needs the groups, which need it when one is deleted
+	d.groups, err = managementgroup.New(managementgroup.Config{
+		Store: db, Audit: log, Subscriptions: d.resources, Now: c.Now,
+		Removed: func(ctx context.Context, tx *store.Tx, scope resource.ID) error {
+			_, err := roles.RemoveScope(ctx, tx, scope)
+			return err
+		},
+	})
+	if err != nil {
 		return d, err
 	}
-	d.rbac, err = rbac.New(rbac.Config{Store: db, Audit: log, Directory: &principals{d.directory, d.relations}, Hierarchy: d.groups, Now: c.Now})
+	if d.locks, err = managementlock.New(managementlock.Config{Store: db, Audit: log, Now: c.Now}); err != nil {
+		return d, err
+	}
+	roles, err = rbac.New(rbac.Config{Store: db, Audit: log, Directory: &principals{d.directory, d.relations}, Hierarchy: d.groups, Now: c.Now})
+	d.rbac = roles
 	return d, err
 }

@@ -24,7 +24,7 @@ var everyone = []string{"internal/id", "internal/fault", "internal/secret"}
 var (
 	lobby  = []string{"internal/bearer", "internal/httpd", "internal/odata", "internal/paging", "internal/localtoken"}
 	domain = []string{
-		"internal/workload", "internal/managedidentity", "internal/managementgroup", "internal/managementlock", "internal/rbac", "internal/directory", "internal/relation",
+		"internal/workload", "internal/managedidentity", "internal/managementgroup", "internal/managementlock", "internal/rbac", "internal/directory", "internal/relation", "internal/registration",
 		"internal/resource", "internal/vault", "internal/token", "internal/keyring", "internal/audit", "internal/signin", "internal/federation",
 		"internal/deployment", "internal/template", "internal/template/value",
 	}
@@ -44,14 +44,22 @@ var floorPlan = map[string][]string{
 	}),
 	"internal/config": {},
 
-	"internal/surface/sts":         append(slices.Clone(room), "internal/surface/sts/aadsts", "internal/surface/sts/ask", "internal/surface/sts/limit", "internal/surface/sts/page"),
-	"internal/surface/sts/aadsts":  {},
-	"internal/surface/sts/ask":     {},
-	"internal/surface/sts/limit":   {},
-	"internal/surface/sts/page":    {},
-	"internal/surface/graph":       room,
-	"internal/surface/arm":         room,
-	"internal/surface/arm/armtest": append(slices.Clone(room), "internal/surface/arm", "internal/surface/arm/provider", "internal/store", "internal/seal"),
+	"internal/surface/sts":        append(slices.Clone(room), "internal/surface/sts/aadsts", "internal/surface/sts/ask", "internal/surface/sts/limit", "internal/surface/sts/page"),
+	"internal/surface/sts/aadsts": {},
+	"internal/surface/sts/ask":    {},
+	"internal/surface/sts/limit":  {},
+	"internal/surface/sts/page":   {},
+	"internal/surface/graph": append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/application", "internal/surface/graph/edm",
+		"internal/surface/graph/federated", "internal/surface/graph/logs", "internal/surface/graph/model", "internal/surface/graph/people"),
+	"internal/surface/graph/api":         append(slices.Clone(room), "internal/surface/graph/edm"),
+	"internal/surface/graph/application": append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm", "internal/surface/graph/model"),
+	"internal/surface/graph/edm":         {"internal/odata"},
+	"internal/surface/graph/federated":   append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm"),
+	"internal/surface/graph/logs":        append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm", "internal/surface/graph/model"),
+	"internal/surface/graph/model":       append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm"),
+	"internal/surface/graph/people":      append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm", "internal/surface/graph/model"),
+	"internal/surface/arm":               room,
+	"internal/surface/arm/armtest":       append(slices.Clone(room), "internal/surface/arm", "internal/surface/arm/provider", "internal/store", "internal/seal"),
 	"internal/surface/arm/provider": slices.Concat(provider, []string{
 		"internal/surface/arm/provider/authorization", "internal/surface/arm/provider/compute", "internal/surface/arm/provider/deployments", "internal/surface/arm/provider/hosts", "internal/surface/arm/provider/insights", "internal/surface/arm/provider/keyvault", "internal/surface/arm/provider/management",
 		"internal/surface/arm/provider/managedidentity", "internal/surface/arm/provider/resources", "internal/surface/arm/provider/web",
@@ -96,6 +104,7 @@ var floorPlan = map[string][]string{
 	"internal/outbound":              {},
 	"internal/directory/builtin":     {},
 	"internal/relation":              {"internal/audit", "internal/directory", "internal/store"},
+	"internal/registration":          {"internal/audit", "internal/directory", "internal/relation", "internal/store"},
 	"internal/resource":              {"internal/audit", "internal/store"},
 	"internal/vault":                 {"internal/audit", "internal/store", "internal/seal", "internal/resource"},
 	"internal/token":                 {},

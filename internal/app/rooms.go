@@ -10,6 +10,7 @@ import (
 	"github.com/sealring/sealring/internal/localtoken"
 	"github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/nameproxy"
+	"github.com/sealring/sealring/internal/registration"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
 	"github.com/sealring/sealring/internal/surface/appservice"
@@ -95,10 +96,15 @@ func (s *Server) buildSignIn(f *front) error {
 		return err
 	}
 	f.sts = room
+	registrations, err := registration.New(registration.Config{Audit: s.audit, Directory: s.directory, Relations: s.relations, Store: s.db, Now: s.c.Now})
+	if err != nil {
+		return err
+	}
 	f.graph, err = graph.New(graph.Config{
 		Graph: s.in.url("graph"), Authority: s.in.url("login"),
-		Audiences: s.audiencesOf("graph", "https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"),
-		Tenant:    s.in.tenant, Authenticator: s.bearer, Directory: s.directory, Pages: s.pages, Log: s.c.Log, Now: s.c.Now, IDs: s.ids,
+		Audiences:     s.audiencesOf("graph", "https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"),
+		Authenticator: s.bearer, Directory: s.directory, Relations: s.relations, Registrations: registrations, Audit: s.audit,
+		Pages: s.pages, Log: s.c.Log, Now: s.c.Now, IDs: s.ids,
 	})
 	return err
 }
@@ -120,7 +126,9 @@ func (s *Server) buildManagement(f *front) error {
 	room, err := arm.New(arm.Config{
 		Log: s.c.Log, Now: s.c.Now, IDs: s.ids, Authenticator: s.bearer, Authorizer: s.rbac, Scopes: s.resources, Locks: s.locks,
 		Audit: s.audit, Pages: s.pages, Tenant: s.in.tenant, Audiences: audiences, Location: location,
+		Strict: s.strictManagement(),
 		Providers: provider.All(provider.Deps{
+			Quotas: s.quotas(), Unregistered: s.c.Azure.On(s.c.Azure.StrictRegistration),
 			Deployments: s.deployments,
 			Resources:   s.resources, Identities: s.identities, RBAC: s.rbac, Groups: s.groups, Locks: s.locks, Administrator: s.administers, Vaults: s.vaults, Tenants: s.directory, Audit: s.audit,
 			Now: s.c.Now, IDs: s.ids, CloudName: "SealringCloud", Location: location, LocationName: "Local", Domain: s.in.domain, Portal: s.in.url("portal"),

@@ -28,6 +28,8 @@ type Config struct {
 	Audit         *audit.Log
 	Subscriptions subscriptions
 	Now           func() time.Time
+	// Removed is called with the scope of a deleted group in the transaction of its deletion.
+	Removed func(context.Context, *store.Tx, resource.ID) error
 }
 
 // Service keeps the management groups. It opens its own transactions and is safe for
@@ -37,6 +39,7 @@ type Service struct {
 	log           *audit.Log
 	subscriptions subscriptions
 	now           func() time.Time
+	removed       func(context.Context, *store.Tx, resource.ID) error
 
 	changes atomic.Uint64          // counts the changes heard of on the feed
 	current atomic.Pointer[loaded] // the tree in use; stale when changes moved on
@@ -51,10 +54,10 @@ type loaded struct {
 
 // New returns a Service over the tables of c.Store and subscribes to its feed.
 func New(c Config) (*Service, error) {
-	if c.Store == nil || c.Audit == nil || c.Subscriptions == nil || c.Now == nil {
-		return nil, errors.New("managementgroup: Store, Audit, Subscriptions and Now are needed")
+	if c.Store == nil || c.Audit == nil || c.Subscriptions == nil || c.Now == nil || c.Removed == nil {
+		return nil, errors.New("managementgroup: Store, Audit, Subscriptions, Now and Removed are needed")
 	}
-	s := &Service{db: c.Store, log: c.Audit, subscriptions: c.Subscriptions, now: c.Now}
+	s := &Service{db: c.Store, log: c.Audit, subscriptions: c.Subscriptions, now: c.Now, removed: c.Removed}
 	c.Store.Subscribe(Topic, func([]string) { s.changes.Add(1) })
 	c.Store.Subscribe(resource.Topic, func(keys []string) {
 		if slices.ContainsFunc(keys, func(k string) bool { return strings.Count(k, "/") == 2 }) { // a subscription
@@ -221,9 +224,8 @@ func (t *tree) height(key string) int {
 	return deepest + 1
 }
 
-// Delete removes an empty group; forget is called in the same transaction with its scope.
-// Errors: ErrNotFound, ErrNotEmpty, ErrInvalid for the root.
-func (s *Service) Delete(ctx context.Context, tenant id.Tenant, name string, forget func(context.Context, *store.Tx, resource.ID) error) error {
+// Delete removes an empty group. Errors: ErrNotFound, ErrNotEmpty, ErrInvalid for the root.
+func (s *Service) Delete(ctx context.Context, tenant id.Tenant, name string) error {
 	if fold(name) == string(tenant) {
 		return ErrInvalid.With("The root management group cannot be deleted.")
 	}
@@ -247,7 +249,7 @@ func (s *Service) Delete(ctx context.Context, tenant id.Tenant, name string, for
 		if _, err := tx.Exec(ctx, "DELETE FROM management_group WHERE name_key = $1", fold(name)); err != nil {
 			return fmt.Errorf("delete management group %s: %w", name, err)
 		}
-		if err := forget(ctx, tx, g.ID()); err != nil {
+		if err := s.removed(ctx, tx, g.ID()); err != nil {
 			return err
 		}
 		return s.changed(ctx, tx, g.ID(), "Microsoft.Management/managementGroups/delete")

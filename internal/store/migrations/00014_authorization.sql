@@ -4,6 +4,7 @@
 ALTER TABLE role_assignment ADD COLUMN condition TEXT NOT NULL DEFAULT '';
 ALTER TABLE role_assignment ADD COLUMN condition_version TEXT NOT NULL DEFAULT '';
 ALTER TABLE role_assignment ADD COLUMN delegated_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE role_assignment ADD COLUMN tenant_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE role_assignment ADD COLUMN scope_path BYTEA;
 CREATE INDEX role_assignment_path ON role_assignment (scope_path, name);
 CREATE INDEX role_assignment_principal ON role_assignment (principal_id);

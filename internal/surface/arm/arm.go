@@ -68,6 +68,7 @@ type Config struct {
 	Authenticator authenticator
 	Authorizer    authorizer
 	Scopes        scopes
+	Locks         locker
 	Audit         recorder
 	Pages         pager
 	// Providers are what is served; provider.All makes them.
@@ -78,6 +79,8 @@ type Config struct {
 	Audiences []string
 	// Location is the short name of the installation's location, for example "local".
 	Location string
+	// Strict refuses more; the zero value nothing more.
+	Strict Strict
 }
 
 // Room is Resource Manager as an http.Handler. It is safe for concurrent use.
@@ -87,6 +90,7 @@ type Room struct {
 	authenticator authenticator
 	authorizer    authorizer
 	scopes        scopes
+	locks         locker
 	audit         recorder
 	pages         pager
 	providers     []Provider
@@ -95,6 +99,7 @@ type Room struct {
 	tenant        id.Tenant
 	audiences     []string
 	location      string
+	strict        Strict
 }
 
 // New returns a Room, or says what is missing.
@@ -102,14 +107,14 @@ func New(c Config) (*Room, error) {
 	switch {
 	case c.Log == nil || c.Now == nil || c.IDs == nil:
 		return nil, errors.New("arm: Log, Now and IDs are needed")
-	case c.Authenticator == nil || c.Authorizer == nil || c.Scopes == nil || c.Audit == nil || c.Pages == nil:
-		return nil, errors.New("arm: Authenticator, Authorizer, Scopes, Audit and Pages are needed")
+	case c.Authenticator == nil || c.Authorizer == nil || c.Scopes == nil || c.Locks == nil || c.Audit == nil || c.Pages == nil:
+		return nil, errors.New("arm: Authenticator, Authorizer, Scopes, Locks, Audit and Pages are needed")
 	case len(c.Providers) == 0 || c.Tenant == "" || len(c.Audiences) == 0 || c.Location == "":
 		return nil, errors.New("arm: Providers, Tenant, Audiences and Location are needed")
 	}
-	m := &Room{now: c.Now, authenticator: c.Authenticator, authorizer: c.Authorizer, scopes: c.Scopes, audit: c.Audit,
+	m := &Room{now: c.Now, authenticator: c.Authenticator, authorizer: c.Authorizer, scopes: c.Scopes, locks: c.Locks, audit: c.Audit,
 		pages: c.Pages, providers: c.Providers, namespaces: map[string]Provider{}, tenant: c.Tenant,
-		audiences: c.Audiences, location: c.Location}
+		audiences: c.Audiences, location: c.Location, strict: c.Strict}
 	for _, p := range c.Providers {
 		m.namespaces[fold(p.Namespace)] = p
 	}

@@ -60,6 +60,8 @@ var wireErrors = []struct {
 	{ErrFilter, http.StatusBadRequest, "InvalidFilter"},
 	{ErrNoVersion, http.StatusBadRequest, "MissingApiVersionParameter"},
 	{ErrVersion, http.StatusBadRequest, "InvalidApiVersionParameter"},
+	{ErrUnknownVersion, http.StatusBadRequest, "NoRegisteredProviderFound"},
+	{ErrUnregistered, http.StatusConflict, "MissingSubscriptionRegistration"},
 	{paging.ErrToken, http.StatusBadRequest, "InvalidParameter"},
 	{ErrContent, http.StatusBadRequest, "InvalidRequestContent"},
 	{httpd.ErrBadJSON, http.StatusBadRequest, "InvalidRequestContent"},

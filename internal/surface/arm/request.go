@@ -1,7 +1,9 @@
 package arm
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -79,6 +81,18 @@ func (r *Request) Link(ctx context.Context, path string) string {
 // Body reads the request body as a JSON object (CP §2.10, S-63). Errors: ErrContent,
 // httpd.ErrTooLarge, ErrMediaType.
 func (r *Request) Body() (Object, error) { return readObject(r.http) }
+
+// Peek reads the request body as Body does and leaves it to be read again. Errors: those of Body.
+func (r *Request) Peek() (Object, error) {
+	raw, err := httpd.ReadBody(r.http)
+	if err != nil {
+		return nil, err
+	}
+	r.http.Body = io.NopCloser(bytes.NewReader(raw))
+	o, err := readObject(r.http)
+	r.http.Body = io.NopCloser(bytes.NewReader(raw))
+	return o, err
+}
 
 // Properties reads the member `properties` of the request body, nil if it is absent, and
 // refuses one that differs from that name by case (S-63). Errors: those of Body.

@@ -46,6 +46,9 @@ func (m *Room) serve(w http.ResponseWriter, hr *http.Request) error {
 	if r.Target, err = targetOf(route, r); err != nil {
 		return ErrPath.With("The request path is not a valid resource id.")
 	}
+	if err := m.checkVersion(route, r); err != nil {
+		return err
+	}
 	err = m.admit(hr.Context(), route, r)
 	if err == nil {
 		err = m.run(w, hr, route, r)
@@ -96,8 +99,17 @@ func (m *Room) unknown(method string, path []string) error {
 	return ErrType.With("The resource type could not be found for the requested path.")
 }
 
-// admit is steps 6 to 9: the subscription is there, the principal may, the group is there.
+// admit is steps 6 to 11: the subscription is there, the principal may, the group is
+// there, and nothing is locked.
 func (m *Room) admit(ctx context.Context, route Route, r *Request) error {
+	if err := m.authorize(ctx, route, r); err != nil {
+		return err
+	}
+	return m.unlocked(ctx, route, r)
+}
+
+// authorize is steps 6 to 9.
+func (m *Room) authorize(ctx context.Context, route Route, r *Request) error {
 	if sub := r.Target.Subscription(); sub != "" { // 6
 		s, err := m.scopes.Subscription(ctx, sub)
 		switch {
@@ -107,8 +119,17 @@ func (m *Room) admit(ctx context.Context, route Route, r *Request) error {
 			return err
 		}
 	}
+	if err := m.checkRegistered(ctx, route, r); err != nil { // 7
+		return err
+	}
 	if route.access == Authorized { // 8
-		d, err := m.authorizer.Decide(ctx, rbac.Request{Principal: r.Principal.Object, Action: route.action, Scope: r.Target})
+		q := rbac.Request{Principal: r.Principal.Object, Action: route.action, Scope: r.Target}
+		if route.ask != nil {
+			if err := route.ask(ctx, r, &q); err != nil {
+				return err
+			}
+		}
+		d, err := m.authorizer.Decide(ctx, q)
 		if err != nil {
 			return err
 		}

@@ -136,8 +136,23 @@ type Fixture struct {
 	handler     http.Handler
 }
 
+// Options are what differs between installations.
+type Options struct {
+	// Strict refuses unlisted api-versions and unregistered namespaces.
+	Strict bool
+	// Quotas are the most user-assigned identities of a host, by its type in lower case.
+	Quotas map[string]int
+}
+
 // Open builds a Fixture over db.
 func Open(t testing.TB, db *store.DB) *Fixture {
+	t.Helper()
+	return OpenWith(t, db, Options{})
+}
+
+// OpenWith builds a Fixture over db that differs from others. A strict one has no group,
+// since whoever creates it must send a listed api-version.
+func OpenWith(t testing.TB, db *store.DB, o Options) *Fixture {
 	t.Helper()
 	f := &Fixture{T: t, DB: db, People: people{}}
 	ctx, now, ids := t.Context(), time.Now, id.NewSource(rand.Reader)
@@ -169,9 +184,9 @@ func Open(t testing.TB, db *store.DB) *Fixture {
 	vaults := Must[*vault.Service](t)(vault.New(vault.Config{Store: db, Audit: log, Sealer: sealer, Log: quiet, Now: now, Rand: rand.Reader, IDs: ids}))
 	pages := Must[*paging.Tokens](t)(paging.New(paging.Config{Sealer: sealer, Now: now}))
 	f.deployments(resources, log, quiet, ids)
-	f.Routes = provider.All(provider.Deps{Deployments: f.Deployments, Resources: resources, Identities: identities, RBAC: f.RBAC, Groups: groups, Locks: locks, Administrator: f.administrator, Vaults: vaults, Tenants: f.Dir, Audit: log, Now: now,
+	f.Routes = provider.All(provider.Deps{Quotas: o.Quotas, Unregistered: o.Strict, Deployments: f.Deployments, Resources: resources, Identities: identities, RBAC: f.RBAC, Groups: groups, Locks: locks, Administrator: f.administrator, Vaults: vaults, Tenants: f.Dir, Audit: log, Now: now,
 		IDs: ids, CloudName: "SealringCloud", Location: "local", LocationName: "Local", Domain: "sealring.internal", Portal: "https://portal.sealring.internal:8443"})
-	room := Must[*arm.Room](t)(arm.New(arm.Config{Log: quiet, Now: now, IDs: ids, Authenticator: f.People, Authorizer: f.RBAC, Scopes: resources, Locks: locks, Audit: log,
+	room := Must[*arm.Room](t)(arm.New(arm.Config{Strict: provider.Strict(resources, o.Strict, o.Strict), Log: quiet, Now: now, IDs: ids, Authenticator: f.People, Authorizer: f.RBAC, Scopes: resources, Locks: locks, Audit: log,
 		Pages: pages, Providers: f.Routes, Tenant: f.Tenant, Audiences: []string{Base}, Location: "local"}))
 	f.handler, f.Identities = room, identities
 
@@ -180,7 +195,9 @@ func Open(t testing.TB, db *store.DB) *Fixture {
 	f.Person("reader", Reader, Sub)
 	f.Person("nobody", "", "")
 	f.stranger()
-	f.OK("owner", "PUT", Group, `{"location":"local"}`)
+	if !o.Strict {
+		f.OK("owner", "PUT", Group, `{"location":"local"}`)
+	}
 	return f
 }
 

@@ -20,13 +20,15 @@ var callers = []string{"", "stranger", "nobody", "reader", "owner"}
 // The names in patterns, and what the matrix puts there.
 var samples = strings.NewReplacer(
 	"{subscription}", "11111111-1111-1111-1111-111111111111", "{group}", "rg", "{scope}", armtest.Group, "{virtualMachines}", "vm1",
-	"{sites}", "app1", "{slots}", "stage", "{serverfarms}", "plan1", "{identity}", "id1", "{vault}", "vault1", "{location}", "local",
+	"{sites}", "app1", "{slots}", "stage", "{serverfarms}", "plan1", "{identity}", "id1", "{credential}", "fic1", "{managementGroup}", "mg1", "{vault}", "vault1", "{location}", "local",
 	"{operation}", "add", "{instance}", "0", "{namespace}", "Microsoft.Compute")
 
 // matrixNames are the names in patterns whose value depends on the route.
 var matrixNames = map[string]string{
 	"roleAssignments/{name}":       "roleAssignments/22222222-2222-2222-2222-222222222222",
 	"roleDefinitions/{name}":       "roleDefinitions/33333333-3333-3333-3333-333333333333",
+	"denyAssignments/{name}":       "denyAssignments/44444444-4444-4444-4444-444444444444",
+	"locks/{name}":                 "locks/lock1",
 	"config/{config}/list":         "config/appsettings/list",
 	"eventtypes/management/values": "eventtypes/management/values?$filter=eventTimestamp%20ge%20'" + time.Now().UTC().Format(time.DateOnly) + "'",
 	"config/{config}":              "config/web",
@@ -38,12 +40,15 @@ var anyName = regexp.MustCompile(`\{[A-Za-z]+\}`)
 // absent are paths of what no resource has: whoever may ask learns that there is none.
 var absent = regexp.MustCompile(`/(rollingUpgrades/latest|maintenanceConfigurations/thing1|serviceRegistries/thing1|buildServices/thing1)$`)
 
+// special are the namespaces whose things need bodies of their own.
+var special = regexp.MustCompile(`/Microsoft\.(Authorization|KeyVault|ManagedIdentity|Management|Resources)/`)
+
 // hostPaths are the paths of what any body brings into being.
 func hostPaths(f *armtest.Fixture) (puts []string) {
 	for _, p := range f.Routes {
 		for _, route := range p.Routes {
 			at := anyName.ReplaceAllString(samples.Replace(route.Pattern()), "thing1")
-			if route.Method() == "PUT" && strings.Contains(at, "/thing1") && !strings.Contains(at, "/Microsoft.ManagedIdentity/") {
+			if route.Method() == "PUT" && strings.Contains(at, "/thing1") && !special.MatchString(at) {
 				puts = append(puts, at)
 			}
 		}
@@ -84,11 +89,30 @@ func prepare(f *armtest.Fixture) {
 		}
 		f.OK("owner", "PUT", path, body)
 	}
+	f.OK("owner", "PUT", uai+"/federatedIdentityCredentials/fic1", credentialBody)
+	for who, role := range map[string]string{"owner": armtest.Owner, "reader": armtest.Reader} {
+		f.GrantOnce(who, role, "/providers/Microsoft.Management/managementGroups/"+string(f.Tenant))
+	}
+	f.OK("owner", "PUT", "/providers/Microsoft.Management/managementGroups/mg1", `{}`)
+	f.OK("owner", "PUT", "/providers/Microsoft.Management/managementGroups/mg1/subscriptions/11111111-1111-1111-1111-111111111111", "")
+	f.OK("owner", "PUT", armtest.Group+"/providers/Microsoft.Authorization/denyAssignments/44444444-4444-4444-4444-444444444444", denyBody(f))
 	vaults := armtest.Group + "/providers/Microsoft.KeyVault/vaults/"
 	f.Do("owner", "PUT", vaults+"vault1", `{"location":"local","properties":{"createMode":"recover"}}`)
 	f.OK("owner", "PUT", vaults+"vault1", `{"location":"local"}`)
 	f.OK("owner", "PUT", armtest.Group+"/providers/Microsoft.Authorization/roleDefinitions/33333333-3333-3333-3333-333333333333", definitionBody)
 	f.OK("owner", "PUT", armtest.Group+"/providers/Microsoft.Authorization/roleAssignments/22222222-2222-2222-2222-222222222222", assignmentBody(f))
+}
+
+// credentialBody is a federated credential that nobody uses.
+const credentialBody = `{"properties":{"issuer":"https://issuer.example","subject":"s","audiences":["api://AzureADTokenExchange"]}}`
+
+// lockBody is a lock.
+const lockBody = `{"properties":{"level":"CanNotDelete"}}`
+
+// denyBody forbids something to somebody who takes no part.
+func denyBody(f *armtest.Fixture) string {
+	assignmentBody(f)
+	return `{"properties":{"denyAssignmentName":"D","permissions":[{"actions":["*"]}],"principals":[{"id":"` + string(f.People["bystander"].Object) + `"}]}}`
 }
 
 // definitionBody is a custom role that nobody has.
@@ -111,12 +135,32 @@ func bodyFor(f *armtest.Fixture, route arm.Route) string {
 		return assignmentBody(f)
 	case strings.Contains(p, "roleDefinitions"):
 		return definitionBody
+	case strings.Contains(p, "denyAssignments"):
+		return denyBody(f)
+	case strings.Contains(p, "/locks/"):
+		return lockBody
+	case strings.HasSuffix(p, "/checkAccess"):
+		assignmentBody(f)
+		return `{"Subject":{"Attributes":{"ObjectId":"` + string(f.People["bystander"].Object) + `"}},"Actions":[{"Id":"a/b/read"}]}`
+	case strings.Contains(p, "managementGroups") || strings.HasSuffix(p, "/elevateAccess"):
+		return `{}`
+	case strings.Contains(p, "federatedIdentityCredentials"):
+		return credentialBody
 	case strings.Contains(p, "accessPolicies"):
 		return `{"properties":{"accessPolicies":[{"tenantId":"` + string(f.Tenant) + `","objectId":"` + string(f.People["reader"].Object) + `","permissions":{"secrets":["get"]}}]}}`
 	case strings.Contains(strings.ToLower(p), "checkname"):
 		return `{"name":"another1"}`
 	case strings.HasSuffix(p, "/why"):
 		return `{"principalId":"` + string(f.People["reader"].Object) + `","action":"Microsoft.Compute/virtualMachines/read"}`
+	case strings.HasSuffix(p, "/tags/default"):
+		return `{"operation":"Merge","properties":{"tags":{"a":"b"}}}`
+	case strings.HasSuffix(p, "/exportTemplate"):
+		return `{"resources":["*"]}`
+	case strings.HasSuffix(p, "oveResources"):
+		f.OK("owner", "PUT", armtest.Sub+"/resourceGroups/rg2", `{"location":"local"}`)
+		return `{"resources":["` + armtest.Group + `/providers/Microsoft.Web/serverfarms/plan1"],"targetResourceGroup":"` + armtest.Sub + `/resourceGroups/rg2"}`
+	case strings.HasSuffix(p, "/regenerateKey"):
+		return `{"keyName":"key1"}`
 	case strings.HasSuffix(p, "{slots}/slotsswap"):
 		return `{"targetSlot":"production"}`
 	case strings.HasSuffix(p, "/slotsswap"):
@@ -140,7 +184,7 @@ func expected(route arm.Route, who string) int {
 		return 404 // as of a subscription that does not exist
 	case route.Access() == arm.Anyone, who == "owner", who == "reader" && reads:
 		return 2
-	case route.Access() == arm.Filtered && !subscriptionItself:
+	case route.Access() == arm.Filtered && !subscriptionItself && !strings.HasSuffix(route.Action(), "/action"): // who asks about others needs it
 		return 2
 	}
 	return 403
@@ -168,6 +212,13 @@ func TestEveryRouteForEveryKindOfCaller(t *testing.T) {
 			if strings.Contains(path, "/deletedVaults/") {
 				f.OK("owner", "DELETE", armtest.Group+"/providers/Microsoft.KeyVault/vaults/vault1", "")
 			}
+			locked := strings.Contains(path, "/locks/")
+			if locked {
+				f.OK("owner", "PUT", path, lockBody)
+			}
+			if route.Method() == "DELETE" && strings.HasSuffix(path, "/managementGroups/mg1") { // it must be empty
+				f.OK("owner", "DELETE", path+"/subscriptions/11111111-1111-1111-1111-111111111111", "")
+			}
 			cells := []string{}
 			for _, who := range callers {
 				a := f.Do(who, route.Method(), path, bodyFor(f, route))
@@ -188,6 +239,9 @@ func TestEveryRouteForEveryKindOfCaller(t *testing.T) {
 				cells = append(cells, map[bool]string{true: "yes", false: a.Header.Get("X-Ms-Error-Code")}[got == 2])
 			}
 			table.WriteString(route.Method() + " " + route.Pattern() + " " + route.Access().String() + " " + strings.Join(cells, " ") + "\n")
+			if locked {
+				f.OK("owner", "DELETE", path, "")
+			}
 			if route.Method() == "DELETE" || strings.Contains(path, "deletedVaults") || route.Method() == "PUT" {
 				if !ensured {
 					prepare(f)

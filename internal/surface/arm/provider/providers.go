@@ -67,18 +67,22 @@ type Deps struct {
 	// Domain is the installation's domain, "sealring.internal": the end of web apps' host
 	// names and of the portal's.
 	Domain string
+	// Quotas are the most user-assigned identities of a host, by its type in lower case.
+	Quotas map[string]int
+	// Unregistered says that a subscription has to register a namespace before it is used.
+	Unregistered bool
 	// Portal is the address of the portal; empty: none is named.
 	Portal string
 }
 
 // All lists the providers. It is the table of what Resource Manager serves.
 func All(d Deps) []arm.Provider {
-	base := tracked.Deps{Resources: d.Resources, Identities: d.Identities}
+	base := tracked.Deps{Resources: d.Resources, Identities: d.Identities, Quotas: d.Quotas}
 	above := resources.New(resources.Deps{Deps: base, RBAC: d.RBAC, Vaults: d.Vaults, Tenants: d.Tenants, CloudName: d.CloudName,
-		Location: d.Location, LocationName: d.LocationName, Portal: d.Portal})
+		Location: d.Location, LocationName: d.LocationName, Unregistered: d.Unregistered, Portal: d.Portal})
 	above.Routes = append(above.Routes, deployments.Routes(deployments.Deps{Deployments: d.Deployments, Vaults: d.Vaults, Tenants: d.Tenants,
 		CloudName: d.CloudName, LocationName: d.LocationName})...)
-	return append([]arm.Provider{
+	all := append([]arm.Provider{
 		above,
 		authorization.New(authorization.Deps{RBAC: d.RBAC, Locks: d.Locks, Resources: d.Resources, Administrator: d.Administrator}),
 		management.New(management.Deps{Groups: d.Groups, Scopes: d.Resources}),
@@ -88,4 +92,5 @@ func All(d Deps) []arm.Provider {
 		insights.New(insights.Deps{Audit: d.Audit, Now: d.Now}),
 		keyvault.New(keyvault.Deps{Vaults: d.Vaults, Resources: d.Resources}),
 	}, hosts.All(hosts.Deps{Deps: base, IDs: d.IDs, Audit: d.Audit, Domain: d.Domain})...)
+	return append(all, resources.Operations(all, d.RBAC))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/rbac"
+	"github.com/sealring/sealring/internal/rbac/condition"
 	"github.com/sealring/sealring/internal/surface/arm"
 )
 
@@ -42,7 +43,8 @@ const typedSince = "2018-09-01-preview"
 func newAssignment(a *rbac.Assignment, version string) wireAssignment {
 	w := wireAssignment{ID: a.ID(), Name: string(a.Name), Type: "Microsoft.Authorization/roleAssignments",
 		Properties: assignmentProperties{RoleDefinitionID: a.RoleWireID(), PrincipalID: string(a.Principal), PrincipalType: string(a.PrincipalType),
-			Scope: a.Scope.String(), Description: orNull(a.Description), CreatedOn: arm.Time(a.Created), UpdatedOn: arm.Time(a.Updated),
+			Scope: a.Scope.String(), Condition: orNull(a.Condition), ConditionVersion: orNull(a.ConditionVersion), Description: orNull(a.Description),
+			DelegatedID: orNull(a.DelegatedID), CreatedOn: arm.Time(a.Created), UpdatedOn: arm.Time(a.Updated),
 			CreatedBy: orNull(string(a.CreatedBy)), UpdatedBy: orNull(string(a.UpdatedBy))}}
 	if version < typedSince { // dates compare as texts
 		w.Properties.PrincipalType = ""
@@ -65,15 +67,13 @@ func (p *authorizationProvider) listAssignments(ctx context.Context, r *arm.Requ
 	if err != nil {
 		return arm.Response{}, err
 	}
-	all, err := p.RBAC.ListAssignments(ctx, q)
-	if err != nil {
-		return arm.Response{}, err
-	}
 	here, err := r.Visible(ctx, r.Target)
 	if err != nil {
 		return arm.Response{}, err
 	}
-	fetch := arm.Slice(all, func(a *rbac.Assignment) string { return string(a.Name) })
+	fetch := func(ctx context.Context, after string, limit int) ([]*rbac.Assignment, string, error) {
+		return p.RBAC.AssignmentPage(ctx, q, after, limit)
+	}
 	return arm.Page(ctx, r, fetch, func(ctx context.Context, a *rbac.Assignment) (any, error) {
 		if !here || !a.Scope.Contains(r.Target) {
 			visible, err := r.Visible(ctx, a.Scope)
@@ -87,7 +87,7 @@ func (p *authorizationProvider) listAssignments(ctx context.Context, r *arm.Requ
 
 // assignmentQuery reads the $filter of a list. Errors: arm.ErrFilter, arm.ErrQuery.
 func assignmentQuery(r *arm.Request) (rbac.AssignmentQuery, error) {
-	q := rbac.AssignmentQuery{Scope: r.Target}
+	q := rbac.AssignmentQuery{Scope: r.Target, Tenant: r.Tenant()}
 	filter, err := arm.ParseFilter(r.Query("$filter"))
 	if err != nil {
 		return q, err
@@ -103,13 +103,15 @@ func assignmentQuery(r *arm.Request) (rbac.AssignmentQuery, error) {
 				q.AtScope = true
 			case t.Op == "eq" && t.Field == "principalid":
 				q.Principal, err = id.ParseObject(t.Value)
+			case t.Op == "eq" && t.Field == "roledefinitionid":
+				q.Role, err = rbac.ParseRoleID(t.Value)
 			case t.Op == "assignedto" && t.Field == "":
 				q.AssignedTo, err = id.ParseObject(t.Value)
 			default:
-				return q, arm.ErrFilter.With("The filter '%.128s' is not supported. Supported are atScope(), principalId eq '…' and assignedTo('…'), joined by 'and'.", r.Query("$filter"))
+				return q, arm.ErrFilter.With("The filter '%.128s' is not supported. Supported are atScope(), principalId eq '…', roleDefinitionId eq '…' and assignedTo('…'), joined by 'and'.", r.Query("$filter"))
 			}
 			if err != nil {
-				return q, arm.ErrFilter.With("The principal in the filter is not a GUID.")
+				return q, arm.ErrFilter.With("A value in the filter is not a GUID.")
 			}
 		}
 	}
@@ -126,10 +128,62 @@ func (p *authorizationProvider) getAssignment(ctx context.Context, r *arm.Reques
 	if err != nil {
 		return arm.Response{}, err
 	}
+	if foreign(r, a) {
+		return arm.Response{}, rbac.ErrAssignmentNotFound
+	}
 	return arm.OK(newAssignment(a, r.Version))
 }
 
-// putAssignment assigns a role, or changes the description of an assignment. The status
+// foreign reports whether an assignment at the root, which all tenants share, is another
+// tenant's (S-54).
+func foreign(r *arm.Request, a *rbac.Assignment) bool {
+	return a.Tenant != "" && a.Tenant != r.Tenant()
+}
+
+// askToAssign adds what is assigned to the question whether the caller may: some roles let
+// their holders assign some roles only (CP §5.7).
+func (p *authorizationProvider) askToAssign(ctx context.Context, r *arm.Request, q *rbac.Request) error {
+	body, err := r.Peek()
+	if err != nil {
+		return nil // the handler says so, if the caller gets that far
+	}
+	props, err := body.Object("properties")
+	if err != nil {
+		return nil
+	}
+	role, _ := props.Text("roleDefinitionId")
+	principal, _ := props.Text("principalId")
+	named, err := rbac.ParseRoleID(role)
+	if err != nil {
+		return nil
+	}
+	object, err := id.ParseObject(principal)
+	if err != nil {
+		return nil
+	}
+	kind, err := p.RBAC.TypeOf(ctx, object)
+	q.Attributes = rbac.AssignmentAttributes(condition.Request, named, string(object), kind)
+	return err
+}
+
+// askToUnassign adds what the assignment says that would be deleted.
+func (p *authorizationProvider) askToUnassign(ctx context.Context, r *arm.Request, q *rbac.Request) error {
+	name, err := rbac.ParseAssignmentID(r.Var("name"))
+	if err != nil {
+		return nil
+	}
+	a, err := p.RBAC.GetAssignment(ctx, r.Target, name)
+	if errors.Is(err, rbac.ErrAssignmentNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	q.Attributes = rbac.AssignmentAttributes(condition.Resource, a.Role, string(a.Principal), a.PrincipalType)
+	return nil
+}
+
+// putAssignment assigns a role, or changes description and condition of an assignment. The status
 // is 201 in either case, since older clients take no other (CP §2.7).
 func (p *authorizationProvider) putAssignment(ctx context.Context, r *arm.Request) (arm.Response, error) {
 	n, err := readAssignment(r)
@@ -150,7 +204,7 @@ func (p *authorizationProvider) putAssignment(ctx context.Context, r *arm.Reques
 // readAssignment reads the body of a PUT. Its members say who may do what, so they are
 // read by their exact names (S-63). Errors: arm.ErrContent and those of the names.
 func readAssignment(r *arm.Request) (n rbac.NewAssignment, err error) {
-	n.Scope = r.Target
+	n.Scope, n.Tenant = r.Target, r.Tenant()
 	if n.Name, err = rbac.ParseAssignmentID(r.Var("name")); err != nil {
 		return n, err
 	}
@@ -158,11 +212,11 @@ func readAssignment(r *arm.Request) (n rbac.NewAssignment, err error) {
 	if err != nil {
 		return n, err
 	}
-	if err := props.Exact("roleDefinitionId", "principalId", "principalType", "description", "condition", "conditionVersion"); err != nil {
+	if err := props.Exact("roleDefinitionId", "principalId", "principalType", "description", "condition", "conditionVersion", "delegatedManagedIdentityResourceId"); err != nil {
 		return n, err
 	}
 	text := map[string]string{}
-	for _, name := range []string{"roleDefinitionId", "principalId", "principalType", "description", "condition"} {
+	for _, name := range []string{"roleDefinitionId", "principalId", "principalType", "description", "condition", "conditionVersion", "delegatedManagedIdentityResourceId"} {
 		if text[name], err = props.Text(name); err != nil {
 			return n, err
 		}
@@ -177,13 +231,14 @@ func readAssignment(r *arm.Request) (n rbac.NewAssignment, err error) {
 		return n, arm.ErrContent.With("The member 'properties.principalId' must be a GUID.")
 	}
 	n.PrincipalType, n.Description, n.Condition = principalType(text["principalType"]), text["description"], text["condition"]
+	n.ConditionVersion, n.DelegatedID = text["conditionVersion"], text["delegatedManagedIdentityResourceId"]
 	return n, nil
 }
 
 // principalType reads a principal's type without regard to case; what is not known stays
 // as it is, and matches nothing.
 func principalType(s string) rbac.PrincipalType {
-	for _, known := range []rbac.PrincipalType{rbac.User, rbac.Group, rbac.ServicePrincipal} {
+	for _, known := range []rbac.PrincipalType{rbac.User, rbac.Group, rbac.ServicePrincipal, rbac.ForeignGroup, rbac.Device, rbac.UnknownType} {
 		if strings.EqualFold(s, string(known)) {
 			return known
 		}
@@ -196,6 +251,9 @@ func (p *authorizationProvider) deleteAssignment(ctx context.Context, r *arm.Req
 	name, err := rbac.ParseAssignmentID(r.Var("name"))
 	if err != nil {
 		return arm.Response{}, err
+	}
+	if known, err := p.RBAC.GetAssignment(ctx, r.Target, name); err == nil && foreign(r, known) {
+		return arm.NoContent()
 	}
 	a, err := p.RBAC.DeleteAssignment(ctx, r.Target, name)
 	if errors.Is(err, rbac.ErrAssignmentNotFound) {

@@ -79,7 +79,7 @@ func (p *authorizationProvider) listDefinitions(ctx context.Context, r *arm.Requ
 
 // definitionQuery reads the $filter of a list. Errors: arm.ErrFilter, arm.ErrQuery.
 func definitionQuery(r *arm.Request) (rbac.DefinitionQuery, error) {
-	q := rbac.DefinitionQuery{Scope: r.Target}
+	q := rbac.DefinitionQuery{Scope: r.Target, Tenant: r.Tenant()}
 	filter, err := arm.ParseFilter(r.Query("$filter"))
 	if err != nil {
 		return q, err
@@ -90,7 +90,9 @@ func definitionQuery(r *arm.Request) (rbac.DefinitionQuery, error) {
 	for _, all := range filter {
 		for _, t := range all {
 			switch {
-			case t.Op == "atscopeandbelow", t.Op == "atscope":
+			case t.Op == "atscopeandbelow":
+				q.Below = true
+			case t.Op == "atscope":
 			case t.Op == "eq" && t.Field == "rolename":
 				q.Name = t.Value
 			case t.Op == "eq" && t.Field == "type" && strings.EqualFold(t.Value, string(rbac.BuiltIn)):
@@ -115,6 +117,9 @@ func (p *authorizationProvider) getDefinition(ctx context.Context, r *arm.Reques
 	if err != nil {
 		return arm.Response{}, err
 	}
+	if d.Tenant != "" && d.Tenant != r.Tenant() {
+		return arm.Response{}, rbac.ErrDefinitionNotFound
+	}
 	return arm.OK(newDefinition(d, r.Target))
 }
 
@@ -126,7 +131,7 @@ func (p *authorizationProvider) putDefinition(ctx context.Context, r *arm.Reques
 		return arm.Response{}, err
 	}
 	for _, scope := range n.AssignableScopes {
-		if err := p.there(ctx, scope); err != nil {
+		if err := p.there(ctx, r, scope); err != nil {
 			return arm.Response{}, err
 		}
 	}
@@ -163,25 +168,25 @@ func (p *authorizationProvider) allowedAt(ctx context.Context, r *arm.Request, s
 	return nil
 }
 
-// there refuses assignable scopes whose subscription or group does not exist. Errors:
-// rbac.ErrDefinitionInvalid.
-func (p *authorizationProvider) there(ctx context.Context, scope resource.ID) error {
-	if sub := scope.Subscription(); sub != "" {
-		_, err := p.Resources.Subscription(ctx, sub)
-		if group := scope.GroupScope(); err == nil && !group.IsZero() {
-			_, err = p.Resources.Group(ctx, group)
+// there refuses assignable scopes whose management group, subscription or group does not
+// exist. Errors: rbac.ErrDefinitionInvalid.
+func (p *authorizationProvider) there(ctx context.Context, r *arm.Request, scope resource.ID) error {
+	exists, err := p.RBAC.Exists(ctx, r.Tenant(), scope)
+	if group := scope.GroupScope(); err == nil && exists && !group.IsZero() {
+		if _, err = p.Resources.Group(ctx, group); errors.Is(err, resource.ErrGroupNotFound) {
+			exists, err = false, nil
 		}
-		if errors.Is(err, resource.ErrSubscriptionNotFound) || errors.Is(err, resource.ErrGroupNotFound) {
-			return rbac.ErrDefinitionInvalid.With("The assignable scope '%s' does not exist.", scope)
-		}
-		return err
 	}
-	return nil
+	if err == nil && !exists {
+		return rbac.ErrDefinitionInvalid.With("The assignable scope '%s' does not exist.", scope)
+	}
+	return err
 }
 
 // readDefinition reads the body of a PUT by the exact names of its members (S-63).
 // Errors: arm.ErrContent, rbac.ErrDefinitionInvalid.
 func readDefinition(r *arm.Request) (n rbac.NewDefinition, err error) {
+	n.Tenant = r.Tenant()
 	if n.ID, err = rbac.ParseRoleID(r.Var("name")); err != nil {
 		return n, err
 	}
@@ -209,18 +214,24 @@ func readDefinition(r *arm.Request) (n rbac.NewDefinition, err error) {
 		}
 		n.AssignableScopes = append(n.AssignableScopes, at)
 	}
+	n.Permissions, err = readPermissions(props)
+	return n, err
+}
+
+// readPermissions reads the blocks of a role or of a deny assignment.
+func readPermissions(props arm.Object) (list []rbac.Permission, err error) {
 	var blocks []arm.Object
 	if err := props.Into("permissions", &blocks); err != nil {
-		return n, err
+		return nil, err
 	}
 	for _, b := range blocks {
 		block, err := readPermission(b)
 		if err != nil {
-			return n, err
+			return nil, err
 		}
-		n.Permissions = append(n.Permissions, block)
+		list = append(list, block)
 	}
-	return n, nil
+	return list, nil
 }
 
 // readPermission reads one block of a role.

@@ -1,0 +1,31 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/store"
+)
+
+// administers reports whether a principal is the administrator that its tenant was founded
+// with: who is may give itself access to everything in the tenant, in the open.
+func (s *Server) administers(ctx context.Context, tenant id.Tenant, principal id.Object) (bool, error) {
+	app := s.in.adminApp
+	if tenant != s.in.tenant {
+		err := s.db.View(ctx, func(tx *store.Tx) error {
+			values, err := readInstallation(ctx, tx)
+			app = id.App(values[adminOf(tenant)])
+			return err
+		})
+		if err != nil || app == "" {
+			return false, err
+		}
+	}
+	sp, err := s.directory.ServicePrincipalByApp(ctx, tenant, app)
+	if errors.Is(err, directory.ErrServicePrincipalNotFound) {
+		return false, nil
+	}
+	return sp.ID == principal, err
+}
