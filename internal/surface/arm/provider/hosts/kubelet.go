@@ -38,6 +38,15 @@ func nodeGroupName(res *resource.Resource) string {
 // before attaches it, which needs a second right (S-48). Errors: managedidentity.ErrIdentityNotFound,
 // those of arm.Assigner.
 func (d Deps) prepareCluster(ctx context.Context, r *arm.Request, w tracked.Write) error {
+	nodes, err := w.Properties.Text("nodeResourceGroup")
+	switch {
+	case err != nil:
+		return err
+	case nodes == "": // Terraform sends it empty where nobody named one
+		delete(w.Properties, "nodeResourceGroup")
+	case resource.GroupID(r.Subscription(), nodes).Type() != resource.TypeGroup:
+		return arm.ErrContent.With("The member 'nodeResourceGroup' must be the name of a resource group.")
+	}
 	kubelet := tracked.Decode(tracked.Decode(w.Properties["identityProfile"])["kubeletidentity"])
 	text, err := kubelet.Text("resourceId")
 	if err != nil {
