@@ -17,6 +17,8 @@ const (
 	FederatedKey    = -7 // a key or signature of an outside issuer
 	NotUserAssigned = -8 // a system-assigned identity as the credential of an application
 	Ended           = -9 // a revoked token as the credential of an application
+
+	Malformed = -10 // an assertion that is no token
 )
 
 // Entry is a row of the catalogue: how a code looks on the wire.
@@ -97,6 +99,8 @@ var Catalogue = map[int]Entry{
 	FederatedKey:    {http.StatusUnauthorized, "invalid_client", 700027, "The federated assertion could not be verified: %s.", ""},
 	NotUserAssigned: {http.StatusUnauthorized, "invalid_client", 700211, "Only a user-assigned managed identity serves as the credential of an application.", ""},
 	Ended:           {http.StatusUnauthorized, "invalid_client", 700024, "The managed identity's token was revoked, or its identity deleted. Get a new one.", ""},
+
+	Malformed: {http.StatusUnauthorized, "invalid_client", 700027, "The client assertion is not one JSON Web Token in compact form, with nothing before it and nothing behind it, a line break included.", ""},
 
 	NoEndpoint: {http.StatusNotFound, "invalid_request", 90013, "There is no such endpoint.", ""},
 	Method:     {http.StatusMethodNotAllowed, "invalid_request", 90013, "This endpoint accepts GET only.", ""},
