@@ -88,7 +88,7 @@ func (o *outsideIssuer) token(edits map[string]any) string {
 		o.t.Fatal(err)
 	}
 	file := filepath.Join(o.t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		o.t.Fatal(err)
 	}
 	return file
