@@ -153,14 +153,18 @@ func (d *Directory) RemoveCredential(ctx context.Context, tx *store.Tx, tenant i
 // has no application, so a secret never proves it (DT-2.2).
 // Errors: ErrServicePrincipalNotFound, ErrDisabled, ErrWrongSecret, ErrCredentialExpired.
 func (d *Directory) AuthenticateSecret(ctx context.Context, tenant id.Tenant, app id.App, value secret.Text) (ServicePrincipal, Secret, error) {
+	tooLong := len(value.Reveal()) > maxSecretText
+	var hash []byte
+	if !tooLong { // also for a client that does not exist, so that time does not tell one from the other (S-54)
+		hash = d.hash.MAC(macPurpose, secretInput(app, value))
+	}
 	sp, err := d.signInPrincipal(ctx, tenant, app)
 	if err != nil {
 		return ServicePrincipal{}, Secret{}, err
 	}
-	if len(value.Reveal()) > maxSecretText {
+	if tooLong {
 		return sp, Secret{}, ErrWrongSecret
 	}
-	hash := d.hash.MAC(macPurpose, secretInput(app, value))
 	s, err := d.cache.read(ctx)
 	if err != nil {
 		return sp, Secret{}, err

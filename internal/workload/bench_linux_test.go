@@ -56,3 +56,31 @@ func BenchmarkAttribution(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkSecret is TE-52: what is presented is hashed and looked up by its hash, so wrong
+// secrets of any likeness cost the same; a right one also costs a look at its process.
+func BenchmarkSecret(b *testing.B) {
+	r, err := workload.New(workload.Config{Now: time.Now, Rand: rand.Reader, IDs: id.NewSource(rand.Reader)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	host, _ := resource.ParseID(vm1)
+	start, _ := workload.StartTime(os.Getpid())
+	registered, err := r.Register(workload.Spec{Resource: host, PID: os.Getpid(), Start: start})
+	if err != nil {
+		b.Fatal(err)
+	}
+	right := registered.Secret.Reveal()
+	for _, c := range []struct{ name, secret string }{
+		{"right", right}, {"last character wrong", right[:len(right)-1] + "!"}, {"first character wrong", "!" + right[1:]},
+		{"nothing in common", right[len(right)/2:] + right[:len(right)/2]},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := r.BySecret(c.secret); (err == nil) != (c.name == "right") {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
