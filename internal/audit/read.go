@@ -28,6 +28,9 @@ type Stored struct {
 	Seq    int64
 }
 
+// Position is where a query that has returned s reads on.
+func (s *Stored) Position() string { return position{s.Time.Unix(), s.Seq, s.Server}.String() }
+
 // Filter selects events; a zero field selects all.
 type Filter struct {
 	Kinds         []Kind
@@ -89,7 +92,7 @@ func (l *Log) Query(ctx context.Context, f Filter) (Page, error) {
 		return Page{Events: found}, nil
 	}
 	last := found[f.Limit-1]
-	return Page{Events: found[:f.Limit], Next: position{last.Time.Unix(), last.Seq, last.Server}.String()}, nil
+	return Page{Events: found[:f.Limit], Next: last.Position()}, nil
 }
 
 // query appends to found the events of one kind behind from, one more than the limit.

@@ -54,7 +54,7 @@ func (d *Directory) CreateApplication(ctx context.Context, tx *store.Tx, n NewAp
 	if a.TokenVersion > 2 {
 		return Application{}, ErrInvalid.With("access tokens have version 1 or 2, not %d", n.TokenVersion)
 	}
-	if err := d.checkURIs(ctx, tx, a); err != nil {
+	if err := d.CheckURIs(ctx, tx, a); err != nil {
 		return Application{}, err
 	}
 	uris, err := json.Marshal(append([]string{}, a.IdentifierURIs...))
@@ -67,12 +67,13 @@ func (d *Directory) CreateApplication(ctx context.Context, tx *store.Tx, n NewAp
 	if err != nil {
 		return Application{}, fmt.Errorf("insert application: %w", err)
 	}
-	tx.Changed(Topic, applicationKey(a.App))
+	tx.Changed(Topic, ApplicationKey(a.App))
 	return a, d.record(ctx, tx, "directory.application.create", string(a.ID), map[string]string{"app_id": string(a.App), "display_name": a.DisplayName})
 }
 
-// checkURIs refuses identifier URIs that another resource of the tenant already has.
-func (d *Directory) checkURIs(ctx context.Context, tx *store.Tx, a Application) error {
+// CheckURIs refuses identifier URIs that another resource of the tenant already has.
+// Errors: ErrInvalid.
+func (d *Directory) CheckURIs(ctx context.Context, tx *store.Tx, a Application) error {
 	taken := map[string]bool{}
 	err := tx.Query(ctx, func(r store.Row) error {
 		var uris []string
@@ -83,7 +84,7 @@ func (d *Directory) checkURIs(ctx context.Context, tx *store.Tx, a Application) 
 			taken[builtin.Canonical(u)] = true
 		}
 		return nil
-	}, "SELECT identifier_uris FROM directory_applications WHERE tenant_id = $1 AND deleted_at = 0", string(a.Tenant))
+	}, "SELECT identifier_uris FROM directory_applications WHERE tenant_id = $1 AND app_id <> $2 AND deleted_at = 0", string(a.Tenant), string(a.App))
 	if err != nil {
 		return fmt.Errorf("read identifier URIs: %w", err)
 	}
@@ -97,8 +98,9 @@ func (d *Directory) checkURIs(ctx context.Context, tx *store.Tx, a Application) 
 	return nil
 }
 
-// DeleteApplication removes an application, its credentials and its service principal in
-// this tenant. Errors: ErrApplicationNotFound.
+// DeleteApplication removes an application and its service principal in this tenant. Its
+// credentials are worth nothing from the commit on; their rows stay, for the application may
+// be restored (package registration). Errors: ErrApplicationNotFound.
 func (d *Directory) DeleteApplication(ctx context.Context, tx *store.Tx, tenant id.Tenant, app id.App) error {
 	at := max(1, seconds(d.now()))
 	n, err := tx.Exec(ctx, "UPDATE directory_applications SET deleted_at = $1 WHERE app_id = $2 AND tenant_id = $3 AND deleted_at = 0",
@@ -109,12 +111,7 @@ func (d *Directory) DeleteApplication(ctx context.Context, tx *store.Tx, tenant 
 	if n == 0 {
 		return ErrApplicationNotFound.With("application %s does not exist", app)
 	}
-	for _, query := range []string{"DELETE FROM directory_secrets WHERE app_id = $1", "DELETE FROM directory_certificates WHERE app_id = $1"} {
-		if _, err := tx.Exec(ctx, query, string(app)); err != nil {
-			return fmt.Errorf("delete credentials of %s: %w", app, err)
-		}
-	}
-	tx.Changed(Topic, applicationKey(app))
+	tx.Changed(Topic, ApplicationKey(app))
 	if err := d.record(ctx, tx, "directory.application.delete", string(app), nil); err != nil {
 		return err
 	}

@@ -16,15 +16,15 @@ import (
 	"github.com/sealring/sealring/internal/store"
 )
 
-// tenantKey, applicationKey and principalKey are the keys of the change feed: a letter for
+// tenantKey, ApplicationKey and PrincipalKey are the keys of the change feed: a letter for
 // the kind of object, then its id.
 func tenantKey(t id.Tenant) string { return "t/" + string(t) }
 
-// applicationKey stands for an application and its credentials.
-func applicationKey(a id.App) string { return "a/" + string(a) }
+// ApplicationKey stands for an application and its credentials.
+func ApplicationKey(a id.App) string { return "a/" + string(a) }
 
-// principalKey stands for a service principal.
-func principalKey(object id.Object) string { return "p/" + string(object) }
+// PrincipalKey stands for a service principal.
+func PrincipalKey(object id.Object) string { return "p/" + string(object) }
 
 // appIn is a client id in a tenant.
 type appIn struct {

@@ -54,7 +54,9 @@ func (c Certificate) ValidAt(t time.Time) bool { return !t.Before(c.Start) && t.
 // NewSecret says what to create.
 type NewSecret struct {
 	DisplayName string
-	// Lifetime is how long it is valid from now on; 0 means 180 days, more than 730 days is
+	// Start is from when on it is valid; zero means now.
+	Start time.Time
+	// Lifetime is how long it is valid from Start on; 0 means 180 days, more than 730 days is
 	// refused, Unlimited is for the administrator of a loopback installation.
 	Lifetime time.Duration
 }
@@ -79,7 +81,10 @@ func (d *Directory) AddSecret(ctx context.Context, tx *store.Tx, tenant id.Tenan
 	if err != nil {
 		return Secret{}, secret.Text{}, err
 	}
-	start := d.now().UTC().Truncate(time.Second)
+	start := n.Start.UTC().Truncate(time.Second)
+	if n.Start.IsZero() {
+		start = d.now().UTC().Truncate(time.Second)
+	}
 	s := Secret{KeyID: d.ids.Text(), DisplayName: n.DisplayName, Hint: value.Reveal()[:3], Start: start, End: start.Add(lifetime)}
 	hash := d.hash.MAC(macPurpose, secretInput(app, value))
 	_, err = tx.Exec(ctx, `INSERT INTO directory_secrets (key_id, app_id, display_name, hint, hash, start_at, end_at)
@@ -87,7 +92,7 @@ func (d *Directory) AddSecret(ctx context.Context, tx *store.Tx, tenant id.Tenan
 	if err != nil {
 		return Secret{}, secret.Text{}, fmt.Errorf("insert client secret: %w", err)
 	}
-	tx.Changed(Topic, applicationKey(app))
+	tx.Changed(Topic, ApplicationKey(app))
 	return s, value, d.record(ctx, tx, "directory.secret.create", string(app), map[string]string{"key_id": s.KeyID})
 }
 
@@ -121,7 +126,7 @@ func (d *Directory) AddCertificate(ctx context.Context, tx *store.Tx, tenant id.
 	if err != nil {
 		return Certificate{}, fmt.Errorf("insert certificate: %w", err)
 	}
-	tx.Changed(Topic, applicationKey(app))
+	tx.Changed(Topic, ApplicationKey(app))
 	return c, d.record(ctx, tx, "directory.certificate.create", string(app), map[string]string{"key_id": c.KeyID})
 }
 
@@ -144,7 +149,7 @@ func (d *Directory) RemoveCredential(ctx context.Context, tx *store.Tx, tenant i
 	if removed == 0 {
 		return ErrCredentialNotFound
 	}
-	tx.Changed(Topic, applicationKey(app))
+	tx.Changed(Topic, ApplicationKey(app))
 	return d.record(ctx, tx, "directory.credential.delete", string(app), map[string]string{"key_id": keyID})
 }
 

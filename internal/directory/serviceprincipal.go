@@ -118,7 +118,7 @@ func (d *Directory) insertServicePrincipal(ctx context.Context, tx *store.Tx, sp
 	if err != nil {
 		return ServicePrincipal{}, fmt.Errorf("insert service principal: %w", err)
 	}
-	tx.Changed(Topic, principalKey(sp.ID))
+	tx.Changed(Topic, PrincipalKey(sp.ID))
 	return sp, d.record(ctx, tx, "directory.servicePrincipal.create", string(sp.ID),
 		map[string]string{"app_id": string(sp.App), "kind": string(sp.Kind), "display_name": sp.DisplayName})
 }
@@ -171,7 +171,7 @@ func (d *Directory) touched(ctx context.Context, tx *store.Tx, rows int64, objec
 	if rows == 0 {
 		return ErrServicePrincipalNotFound.With("service principal %s does not exist", object)
 	}
-	tx.Changed(Topic, principalKey(object))
+	tx.Changed(Topic, PrincipalKey(object))
 	return d.record(ctx, tx, operation, string(object), details)
 }
 

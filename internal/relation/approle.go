@@ -30,7 +30,16 @@ const DefaultAccess = "00000000-0000-0000-0000-000000000000"
 
 // AssignAppRole gives a principal an app role at a resource, both of the tenant.
 // Errors: ErrObjectNotFound, ErrAppRoleUnknown, ErrRelationExists.
-func (s *Service) AssignAppRole(ctx context.Context, tx *store.Tx, a AppRoleAssignment) (AppRoleAssignment, error) {
+func (s *Service) AssignAppRole(ctx context.Context, a AppRoleAssignment) (out AppRoleAssignment, err error) {
+	err = s.cache.db.Update(ctx, func(tx *store.Tx) (err error) {
+		out, err = s.assignAppRole(ctx, tx, a)
+		return err
+	})
+	return out, err
+}
+
+// assignAppRole is AssignAppRole in a transaction.
+func (s *Service) assignAppRole(ctx context.Context, tx *store.Tx, a AppRoleAssignment) (AppRoleAssignment, error) {
 	kind, err := s.kindOf(ctx, tx, a.Tenant, a.Principal)
 	if err != nil {
 		return AppRoleAssignment{}, err
@@ -112,7 +121,12 @@ func unhex(c byte) byte {
 }
 
 // RemoveAppRole ends an app role assignment. Errors: ErrRelationNotFound.
-func (s *Service) RemoveAppRole(ctx context.Context, tx *store.Tx, tenant id.Tenant, assignment string) error {
+func (s *Service) RemoveAppRole(ctx context.Context, tenant id.Tenant, assignment string) error {
+	return s.cache.db.Update(ctx, func(tx *store.Tx) error { return s.removeAppRole(ctx, tx, tenant, assignment) })
+}
+
+// removeAppRole is RemoveAppRole in a transaction.
+func (s *Service) removeAppRole(ctx context.Context, tx *store.Tx, tenant id.Tenant, assignment string) error {
 	var principal string
 	found, err := tx.Get(ctx, "SELECT principal_id FROM relation_app_roles WHERE id = $1 AND tenant_id = $2", []any{assignment, string(tenant)}, &principal)
 	if err != nil {

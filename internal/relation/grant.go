@@ -27,7 +27,16 @@ type Grant struct {
 const maxScope = 8 << 10
 
 // CreateGrant makes the grant that g describes. Errors: ErrObjectNotFound, ErrRelationExists, ErrInvalid.
-func (s *Service) CreateGrant(ctx context.Context, tx *store.Tx, g Grant) (Grant, error) {
+func (s *Service) CreateGrant(ctx context.Context, g Grant) (out Grant, err error) {
+	err = s.cache.db.Update(ctx, func(tx *store.Tx) (err error) {
+		out, err = s.createGrant(ctx, tx, g)
+		return err
+	})
+	return out, err
+}
+
+// createGrant is CreateGrant in a transaction.
+func (s *Service) createGrant(ctx context.Context, tx *store.Tx, g Grant) (Grant, error) {
 	for _, end := range []struct {
 		object id.Object
 		kind   directory.ObjectKind
@@ -67,7 +76,12 @@ func (s *Service) CreateGrant(ctx context.Context, tx *store.Tx, g Grant) (Grant
 }
 
 // SetScope replaces the permissions of a grant. Errors: ErrRelationNotFound, ErrInvalid.
-func (s *Service) SetScope(ctx context.Context, tx *store.Tx, tenant id.Tenant, grant, scope string) error {
+func (s *Service) SetScope(ctx context.Context, tenant id.Tenant, grant, scope string) error {
+	return s.cache.db.Update(ctx, func(tx *store.Tx) error { return s.setScope(ctx, tx, tenant, grant, scope) })
+}
+
+// setScope is SetScope in a transaction.
+func (s *Service) setScope(ctx context.Context, tx *store.Tx, tenant id.Tenant, grant, scope string) error {
 	if len(scope) > maxScope {
 		return ErrInvalid.With("the scope of a grant has up to %d bytes", maxScope)
 	}
@@ -76,7 +90,12 @@ func (s *Service) SetScope(ctx context.Context, tx *store.Tx, tenant id.Tenant, 
 }
 
 // DeleteGrant ends a grant. Errors: ErrRelationNotFound.
-func (s *Service) DeleteGrant(ctx context.Context, tx *store.Tx, tenant id.Tenant, grant string) error {
+func (s *Service) DeleteGrant(ctx context.Context, tenant id.Tenant, grant string) error {
+	return s.cache.db.Update(ctx, func(tx *store.Tx) error { return s.deleteGrant(ctx, tx, tenant, grant) })
+}
+
+// deleteGrant is DeleteGrant in a transaction.
+func (s *Service) deleteGrant(ctx context.Context, tx *store.Tx, tenant id.Tenant, grant string) error {
 	n, err := tx.Exec(ctx, "DELETE FROM relation_grants WHERE id = $1 AND tenant_id = $2", grant, string(tenant))
 	return s.grantTouched(ctx, tx, grant, "directory.oauth2PermissionGrant.delete", n, err)
 }

@@ -3,6 +3,7 @@ package relation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -52,8 +53,30 @@ func (g *Group) check() error {
 // groupKey stands for a group in the change feed.
 func groupKey(object id.Object) string { return "g/" + string(object) }
 
-// CreateGroup makes the group that g describes, with a new object id. Errors: ErrInvalid.
-func (s *Service) CreateGroup(ctx context.Context, tx *store.Tx, g Group) (Group, error) {
+// CreateGroup makes the group that g describes, with a new object id, owners and members.
+// Errors: ErrInvalid, ErrObjectNotFound.
+func (s *Service) CreateGroup(ctx context.Context, g Group, owners, members []id.Object) (out Group, err error) {
+	err = s.cache.db.Update(ctx, func(tx *store.Tx) error {
+		if out, err = s.createGroup(ctx, tx, g); err != nil {
+			return err
+		}
+		for _, o := range owners {
+			if err := s.AddOwnerIn(ctx, tx, g.Tenant, out.ID, o); err != nil && !errors.Is(err, ErrRelationExists) {
+				return err
+			}
+		}
+		for _, m := range members {
+			if err := s.addMember(ctx, tx, g.Tenant, out.ID, m); err != nil && !errors.Is(err, ErrRelationExists) {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// createGroup is CreateGroup without owners and members, in a transaction.
+func (s *Service) createGroup(ctx context.Context, tx *store.Tx, g Group) (Group, error) {
 	g.ID, g.Created = s.ids.Object(), s.now().UTC().Truncate(time.Second)
 	g.Profile = slices.Clone(g.Profile)
 	if err := g.check(); err != nil {
@@ -72,7 +95,12 @@ func (s *Service) CreateGroup(ctx context.Context, tx *store.Tx, g Group) (Group
 
 // ChangeGroup lets change work on a live group and keeps what it makes of it; ids, creation,
 // Unified and RoleAssignable stay. Errors: ErrGroupNotFound, ErrInvalid, and those of change.
-func (s *Service) ChangeGroup(ctx context.Context, tx *store.Tx, tenant id.Tenant, object id.Object, change func(*Group) error) error {
+func (s *Service) ChangeGroup(ctx context.Context, tenant id.Tenant, object id.Object, change func(*Group) error) error {
+	return s.cache.db.Update(ctx, func(tx *store.Tx) error { return s.changeGroup(ctx, tx, tenant, object, change) })
+}
+
+// changeGroup is ChangeGroup in a transaction.
+func (s *Service) changeGroup(ctx context.Context, tx *store.Tx, tenant id.Tenant, object id.Object, change func(*Group) error) error {
 	g, err := loadGroup(ctx, tx, tenant, object)
 	if err != nil {
 		return err
@@ -94,7 +122,12 @@ func (s *Service) ChangeGroup(ctx context.Context, tx *store.Tx, tenant id.Tenan
 
 // DeleteGroup deletes a group: a unified one can be restored, any other is gone for good.
 // From the commit on it gives nobody anything. Errors: ErrGroupNotFound.
-func (s *Service) DeleteGroup(ctx context.Context, tx *store.Tx, tenant id.Tenant, object id.Object) error {
+func (s *Service) DeleteGroup(ctx context.Context, tenant id.Tenant, object id.Object) error {
+	return s.cache.db.Update(ctx, func(tx *store.Tx) error { return s.deleteGroup(ctx, tx, tenant, object) })
+}
+
+// deleteGroup is DeleteGroup in a transaction.
+func (s *Service) deleteGroup(ctx context.Context, tx *store.Tx, tenant id.Tenant, object id.Object) error {
 	g, err := loadGroup(ctx, tx, tenant, object)
 	if err != nil {
 		return err
@@ -104,7 +137,7 @@ func (s *Service) DeleteGroup(ctx context.Context, tx *store.Tx, tenant id.Tenan
 	}
 	tx.Changed(Topic, groupKey(object))
 	if !g.Unified {
-		if err := s.forget(ctx, tx, tenant, object); err != nil {
+		if err := s.Forget(ctx, tx, tenant, object); err != nil {
 			return err
 		}
 	}
@@ -164,8 +197,8 @@ func (s *Service) Groups(ctx context.Context, tenant id.Tenant) ([]*Group, error
 	return st.ordered[tenant], nil
 }
 
-// forget removes all relations of an object that is gone for good.
-func (s *Service) forget(ctx context.Context, tx *store.Tx, tenant id.Tenant, object id.Object) error {
+// Forget removes all relations of an object that is gone for good.
+func (s *Service) Forget(ctx context.Context, tx *store.Tx, tenant id.Tenant, object id.Object) error {
 	for _, q := range []struct{ key, find, remove string }{
 		{
 			"e/" + string(tenant) + "/", "SELECT kind || '/' || source || '/' || target FROM relation_edges WHERE tenant_id = $1 AND (source = $2 OR target = $2)",
@@ -196,4 +229,57 @@ func (s *Service) forget(ctx context.Context, tx *store.Tx, tenant id.Tenant, ob
 		}
 	}
 	return nil
+}
+
+// DeletedGroup is a group that can be restored.
+type DeletedGroup struct {
+	Group
+	At time.Time // UTC, whole seconds
+}
+
+// DeletedGroups returns the unified groups that were deleted after since, ordered by id.
+func (s *Service) DeletedGroups(ctx context.Context, tenant id.Tenant, since time.Time) ([]*DeletedGroup, error) {
+	var out []*DeletedGroup
+	err := s.cache.db.View(ctx, func(tx *store.Tx) error {
+		err := tx.Query(ctx, func(r store.Row) error {
+			g, err := scanGroup(r)
+			if err == nil {
+				out = append(out, &DeletedGroup{Group: *g})
+			}
+			return err
+		}, "SELECT "+groupColumns+" FROM relation_groups WHERE tenant_id = $1 AND deleted_at > $2 AND unified ORDER BY id", string(tenant), since.Unix())
+		if err != nil {
+			return err
+		}
+		for _, g := range out {
+			var at int64
+			if _, err := tx.Get(ctx, "SELECT deleted_at FROM relation_groups WHERE id = $1", []any{string(g.ID)}, &at); err != nil {
+				return err
+			}
+			g.At = time.Unix(at, 0).UTC()
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read deleted groups: %w", err)
+	}
+	return out, nil
+}
+
+// RestoreGroup brings a deleted unified group back with its members. Errors: ErrGroupNotFound.
+func (s *Service) RestoreGroup(ctx context.Context, tenant id.Tenant, object id.Object) error {
+	return s.cache.db.Update(ctx, func(tx *store.Tx) error { return s.restoreGroup(ctx, tx, tenant, object) })
+}
+
+// restoreGroup is RestoreGroup in a transaction.
+func (s *Service) restoreGroup(ctx context.Context, tx *store.Tx, tenant id.Tenant, object id.Object) error {
+	n, err := tx.Exec(ctx, "UPDATE relation_groups SET deleted_at = 0 WHERE id = $1 AND tenant_id = $2 AND deleted_at <> 0 AND unified", string(object), string(tenant))
+	if err != nil {
+		return fmt.Errorf("restore group %s: %w", object, err)
+	}
+	if n == 0 {
+		return ErrGroupNotFound.With("no deleted group has the id %s", object)
+	}
+	tx.Changed(Topic, groupKey(object))
+	return s.record(ctx, tx, "directory.group.restore", string(object), nil)
 }

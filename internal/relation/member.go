@@ -110,7 +110,12 @@ func (s *Service) Members(ctx context.Context, tenant id.Tenant, group id.Object
 
 // AddMember makes a user, a service principal or another group a member of a group.
 // Errors: ErrGroupNotFound, ErrObjectNotFound, ErrRelationExists, ErrInvalid for the group itself.
-func (s *Service) AddMember(ctx context.Context, tx *store.Tx, tenant id.Tenant, group, member id.Object) error {
+func (s *Service) AddMember(ctx context.Context, tenant id.Tenant, group, member id.Object) error {
+	return s.cache.db.Update(ctx, func(tx *store.Tx) error { return s.addMember(ctx, tx, tenant, group, member) })
+}
+
+// addMember is AddMember in a transaction.
+func (s *Service) addMember(ctx context.Context, tx *store.Tx, tenant id.Tenant, group, member id.Object) error {
 	if _, err := loadGroup(ctx, tx, tenant, group); err != nil {
 		return err
 	}
@@ -127,7 +132,12 @@ func (s *Service) AddMember(ctx context.Context, tx *store.Tx, tenant id.Tenant,
 }
 
 // RemoveMember ends a direct membership. Errors: ErrGroupNotFound, ErrRelationNotFound.
-func (s *Service) RemoveMember(ctx context.Context, tx *store.Tx, tenant id.Tenant, group, member id.Object) error {
+func (s *Service) RemoveMember(ctx context.Context, tenant id.Tenant, group, member id.Object) error {
+	return s.cache.db.Update(ctx, func(tx *store.Tx) error { return s.removeMember(ctx, tx, tenant, group, member) })
+}
+
+// removeMember is RemoveMember in a transaction.
+func (s *Service) removeMember(ctx context.Context, tx *store.Tx, tenant id.Tenant, group, member id.Object) error {
 	if _, err := loadGroup(ctx, tx, tenant, group); err != nil {
 		return err
 	}

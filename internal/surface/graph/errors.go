@@ -4,23 +4,23 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/bearer"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/odata"
 	"github.com/sealring/sealring/internal/paging"
+	"github.com/sealring/sealring/internal/registration"
+	"github.com/sealring/sealring/internal/relation"
+	"github.com/sealring/sealring/internal/surface/graph/api"
+	"github.com/sealring/sealring/internal/surface/graph/edm"
+	"github.com/sealring/sealring/internal/surface/graph/model"
 	"github.com/sealring/sealring/internal/token"
 )
 
-// Refusals of this room itself. The texts are those that tools look for (DT-7.4).
-var (
-	errSegment     = fault.New(fault.NotFound, "Resource not found for the segment.")
-	errNotFound    = fault.New(fault.NotFound, "Resource does not exist or one of its queried reference-property objects are not present.")
-	errReadOnly    = fault.New(fault.Denied, "Insufficient privileges to complete the operation.")
-	errRequest     = fault.New(fault.Invalid, "One or more property values specified are invalid.")
-	errUnsupported = fault.New(fault.Invalid, "Unsupported Query.")
-)
+// badRequest is the code of most refusals.
+const badRequest = "Request_BadRequest"
 
 // wireErrors says how each failure looks. Anything else goes by kind: Unauthenticated is
 // 401, Unavailable 503, the rest is ours and says nothing.
@@ -30,17 +30,44 @@ var wireErrors = []struct {
 	code    string
 	message string // "" says what the error says
 }{
-	{errSegment, http.StatusNotFound, "Request_BadRequest", ""},
-	{errNotFound, http.StatusNotFound, "Request_ResourceNotFound", ""},
-	{errReadOnly, http.StatusForbidden, "Authorization_RequestDenied", ""},
-	{errRequest, http.StatusBadRequest, "Request_BadRequest", ""},
-	{errUnsupported, http.StatusBadRequest, "Request_UnsupportedQuery", ""},
-	{odata.ErrFilter, http.StatusBadRequest, "Request_BadRequest", ""},
-	{odata.ErrOption, http.StatusBadRequest, "Request_BadRequest", ""},
+	{api.ErrSegment, http.StatusNotFound, badRequest, ""},
+	{api.ErrMethod, http.StatusMethodNotAllowed, badRequest, ""},
+	{api.ErrNotFound, http.StatusNotFound, "Request_ResourceNotFound", ""},
+	{api.ErrDenied, http.StatusForbidden, "Authorization_RequestDenied", ""},
+	{api.ErrRequest, http.StatusBadRequest, badRequest, ""},
+	{api.ErrConflict, http.StatusConflict, "Request_MultipleObjectsWithSameKeyValue", ""},
+	{api.ErrQuota, http.StatusForbidden, "Directory_QuotaExceeded", ""},
+	{edm.ErrProperty, http.StatusBadRequest, badRequest, ""},
+	{edm.ErrUnsupported, http.StatusBadRequest, "Request_UnsupportedQuery", ""},
+	{odata.ErrFilter, http.StatusBadRequest, badRequest, ""},
+	{odata.ErrOption, http.StatusBadRequest, badRequest, ""},
 	{paging.ErrToken, http.StatusBadRequest, "Directory_ExpiredPageToken", "The specified page token value is not valid or has expired."},
 	{directory.ErrServicePrincipalNotFound, http.StatusNotFound, "Request_ResourceNotFound", ""},
-	{httpd.ErrBadJSON, http.StatusBadRequest, "Request_BadRequest", ""},
-	{httpd.ErrTooLarge, http.StatusRequestEntityTooLarge, "Request_BadRequest", ""},
+	{directory.ErrApplicationNotFound, http.StatusNotFound, "Request_ResourceNotFound", ""},
+	{directory.ErrPrincipalNotFound, http.StatusNotFound, "Request_ResourceNotFound", ""},
+	{directory.ErrUserNotFound, http.StatusNotFound, "Request_ResourceNotFound", ""},
+	{directory.ErrTenantNotFound, http.StatusNotFound, "Request_ResourceNotFound", ""},
+	{directory.ErrCredentialNotFound, http.StatusBadRequest, badRequest, ""},
+	{directory.ErrInvalid, http.StatusBadRequest, badRequest, ""},
+	{directory.ErrPasswordWeak, http.StatusBadRequest, badRequest, "The specified password does not comply with password complexity requirements. Please provide a different password."},
+	{directory.ErrUserExists, http.StatusBadRequest, badRequest, "Another object with the same value for property userPrincipalName already exists."},
+	{directory.ErrBusy, http.StatusTooManyRequests, "TooManyRequests", ""},
+	{model.ErrNoObject, http.StatusNotFound, "Request_ResourceNotFound", ""},
+	{relation.ErrGroupNotFound, http.StatusNotFound, "Request_ResourceNotFound", ""},
+	{relation.ErrObjectNotFound, http.StatusNotFound, "Request_ResourceNotFound", ""},
+	{relation.ErrRelationNotFound, http.StatusNotFound, "Request_ResourceNotFound", ""},
+	{relation.ErrRelationExists, http.StatusBadRequest, badRequest, ""},
+	{relation.ErrInvalid, http.StatusBadRequest, badRequest, ""},
+	{relation.ErrAppRoleUnknown, http.StatusBadRequest, badRequest, ""},
+	{registration.ErrInvalid, http.StatusBadRequest, badRequest, ""},
+	{registration.ErrEnabled, http.StatusBadRequest, "CannotDeleteOrUpdateEnabledEntitlement", ""},
+	{registration.ErrHostName, http.StatusBadRequest, "HostNameNotOnVerifiedDomain", ""},
+	{registration.ErrManaged, http.StatusForbidden, "Authorization_RequestDenied", ""},
+	{registration.ErrNotDeleted, http.StatusNotFound, "Request_ResourceNotFound", ""},
+	{registration.ErrTaken, http.StatusConflict, "Request_MultipleObjectsWithSameKeyValue", ""},
+	{audit.ErrPosition, http.StatusBadRequest, badRequest, ""},
+	{httpd.ErrBadJSON, http.StatusBadRequest, badRequest, ""},
+	{httpd.ErrTooLarge, http.StatusRequestEntityTooLarge, badRequest, ""},
 	{bearer.ErrMissing, http.StatusUnauthorized, "InvalidAuthenticationToken", "Access token is empty."},
 	{token.ErrAudience, http.StatusUnauthorized, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience."},
 	{token.ErrExpired, http.StatusUnauthorized, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."},
@@ -90,7 +117,7 @@ func (m *Room) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	httpd.Note(r.Context(), "reason", code)
 	_ = httpd.WriteJSON(w, status, errorBody{wireError{code, message, innerError{ // a client that hung up is in the access event
-		m.now().UTC().Format("2006-01-02T15:04:05"), httpd.RequestID(r.Context()), httpd.CorrelationID(r.Context()),
+		m.api.Now().UTC().Format("2006-01-02T15:04:05"), httpd.RequestID(r.Context()), httpd.CorrelationID(r.Context()),
 	}}})
 }
 
@@ -106,19 +133,10 @@ func setHeaders(h http.Header, r *http.Request) {
 func (m *Room) entry(r *http.Request) httpd.Entry {
 	e := httpd.EntryFrom(r.Context())
 	if e.Graph == "" {
-		e.Graph = m.graph
+		e.Graph = m.api.Graph
 	}
 	if e.Authority == "" {
-		e.Authority = m.authority
+		e.Authority = m.api.Authority
 	}
 	return e
-}
-
-// clipped caps a text that a caller chose.
-func clipped(s string) string {
-	const limit = 256
-	if len(s) > limit {
-		return s[:limit] + "…"
-	}
-	return s
 }

@@ -1,23 +1,18 @@
-// Package graph is the part of Microsoft Graph that reads service principals: v1.0, and
-// beta with the same answers.
+// Package graph is the directory's web surface: the part of Microsoft Graph that manages
+// applications, service principals, groups, users, app roles and logs, v1.0, and beta with
+// the same answers. docs/graph.md lists what is served.
 //
-// It speaks GET /servicePrincipals with $filter, $select, $top, $count and paging, one
-// service principal by object id or by appId, and POST /directoryObjects/getByIds, by which
-// tools resolve names. Writes are refused: managed identities are changed through Resource
-// Manager only, and applications are not managed here yet.
-//
-// Any authenticated principal of the tenant may read its service principals, as members may
-// in Azure's default directory; Azure demands a Graph permission of applications instead
-// (docs/divergences.md). Objects of another tenant are not found, as if they did not exist
-// (S-54). Links name the configured entry, never the Host header (S-41).
+// Every route says which permission it demands; who has none of them is refused. What a
+// caller may do is read from the directory at each request, not from the token: a permission
+// that was taken away is gone at once. Objects of another tenant are not found, as if they
+// did not exist (S-54). A managed identity's service principal is changed through Resource
+// Manager only (DT-85). Links name the configured entry, never the Host header (S-41).
 package graph
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -27,6 +22,15 @@ import (
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/paging"
+	"github.com/sealring/sealring/internal/registration"
+	"github.com/sealring/sealring/internal/relation"
+	"github.com/sealring/sealring/internal/surface/graph/api"
+	"github.com/sealring/sealring/internal/surface/graph/application"
+	"github.com/sealring/sealring/internal/surface/graph/federated"
+	"github.com/sealring/sealring/internal/surface/graph/logs"
+	"github.com/sealring/sealring/internal/surface/graph/model"
+	"github.com/sealring/sealring/internal/surface/graph/people"
+	"github.com/sealring/sealring/internal/token"
 )
 
 // maxBody is the largest request body, in bytes (security defaults §6.2).
@@ -40,12 +44,6 @@ type authenticator interface {
 	Authenticate(r *http.Request, audiences []string, tenant id.Tenant) (bearer.Principal, error)
 }
 
-// pages makes and reads continuation tokens; *paging.Tokens is one.
-type pages interface {
-	Make(ctx context.Context, q paging.Query, position string) (string, error)
-	Position(ctx context.Context, q paging.Query, token string) (string, error)
-}
-
 // Config names what a Room needs; all fields but Audiences.
 type Config struct {
 	// Graph and Authority are our own URLs, without a trailing slash, for requests without an Entry.
@@ -53,10 +51,12 @@ type Config struct {
 	// Audiences are further names whose tokens are accepted, beside Graph, the public name
 	// and the application id.
 	Audiences     []string
-	Tenant        id.Tenant
 	Authenticator authenticator
 	Directory     *directory.Directory
-	Pages         pages
+	Relations     *relation.Service
+	Registrations *registration.Service
+	Audit         *audit.Log
+	Pages         *paging.Tokens
 	Log           *slog.Logger
 	Now           func() time.Time
 	IDs           *id.Source
@@ -65,25 +65,25 @@ type Config struct {
 // Room is the directory's web surface. It is safe for concurrent use.
 type Room struct {
 	http.Handler
-	graph, authority string
-	audiences        []string
-	tenant           id.Tenant
-	authenticator    authenticator
-	directory        *directory.Directory
-	pages            pages
-	now              func() time.Time
+	api           api.Room
+	routes        table
+	audiences     []string
+	authenticator authenticator
+	domain        *model.Domain
 }
 
 // New checks c and returns the room.
 func New(c Config) (*Room, error) {
-	if c.Graph == "" || c.Authority == "" || c.Tenant == "" || c.Authenticator == nil || c.Directory == nil || c.Pages == nil ||
-		c.Log == nil || c.Now == nil || c.IDs == nil {
-		return nil, errors.New("graph: Graph, Authority, Tenant, Authenticator, Directory, Pages, Log, Now and IDs are needed")
+	if c.Graph == "" || c.Authority == "" || c.Authenticator == nil || c.Directory == nil || c.Relations == nil ||
+		c.Registrations == nil || c.Audit == nil || c.Pages == nil || c.Log == nil || c.Now == nil || c.IDs == nil {
+		return nil, errors.New("graph: Graph, Authority, Authenticator, Directory, Relations, Registrations, Audit, Pages, Log, Now and IDs are needed")
 	}
 	m := &Room{
-		graph: c.Graph, authority: c.Authority, tenant: c.Tenant, authenticator: c.Authenticator, directory: c.Directory,
-		pages: c.Pages, now: c.Now, audiences: []string{string(directory.GraphApp)},
+		api:           api.Room{Graph: c.Graph, Authority: c.Authority, Pages: c.Pages, Now: c.Now},
+		authenticator: c.Authenticator, audiences: []string{string(directory.GraphApp)},
+		domain: &model.Domain{Directory: c.Directory, Relations: c.Relations, Registrations: c.Registrations},
 	}
+	m.routes = newTable(append(Routes(m.domain, c.Audit), api.Route{Method: http.MethodPost, Path: "$batch", Any: []api.Permission{api.Anybody}, Serve: m.batch}))
 	for _, a := range append([]string{c.Graph, publicGraph}, c.Audiences...) {
 		a = strings.TrimSuffix(a, "/")
 		m.audiences = append(m.audiences, a, a+"/")
@@ -94,90 +94,55 @@ func New(c Config) (*Room, error) {
 	return m, nil
 }
 
-// request is an authenticated request.
-type request struct {
-	*http.Request
-	caller  bearer.Principal
-	version string   // "v1.0" or "beta"
-	path    []string // decoded segments behind the version
+// Routes are the operations of all areas.
+func Routes(d *model.Domain, log *audit.Log) []api.Route {
+	var out []api.Route
+	for _, area := range [][]api.Route{application.Routes(d), people.Routes(d), federated.Routes(d.Directory), logs.Routes(d, log)} {
+		out = append(out, area...)
+	}
+	return out
 }
 
-// serve authenticates, then finds the endpoint.
+// serve authenticates, then finds and authorizes the operation.
 func (m *Room) serve(w http.ResponseWriter, r *http.Request) error {
 	setHeaders(w.Header(), r)
-	caller, err := m.authenticator.Authenticate(r, m.audiences, m.tenant)
+	principal, err := m.authenticator.Authenticate(r, m.audiences, token.AnyTenant)
 	if err != nil {
 		return err
 	}
-	httpd.Note(r.Context(), "principal_id", string(caller.Object))
-	httpd.Note(r.Context(), "tenant_id", string(caller.Tenant))
+	httpd.Note(r.Context(), "principal_id", string(principal.Object))
+	httpd.Note(r.Context(), "tenant_id", string(principal.Tenant))
+	caller, err := m.caller(r.Context(), principal)
+	if err != nil {
+		return err
+	}
+	kind := "Application"
+	switch {
+	case caller.Person:
+		kind = "User"
+	case principal.MIRID != "":
+		kind = string(directory.KindManagedIdentity)
+	}
 	ctx := audit.WithActor(r.Context(), audit.Actor{
-		Tenant: caller.Tenant, Object: caller.Object, App: caller.App, CorrelationID: httpd.CorrelationID(r.Context()),
+		Tenant: caller.Tenant, Object: caller.Object, App: caller.App, Name: principal.UPN, Type: kind, CorrelationID: httpd.CorrelationID(r.Context()),
 		RequestID: httpd.RequestID(r.Context()), Source: r.RemoteAddr, UserAgent: r.UserAgent(),
 	})
+	return m.dispatch(w, r.WithContext(ctx), caller)
+}
+
+// dispatch serves one operation of a caller: a request of its own, or one of a batch.
+func (m *Room) dispatch(w http.ResponseWriter, r *http.Request, caller api.Caller) error {
 	version, path, ok := split(r.URL.EscapedPath())
 	if !ok {
-		return errSegment.With("Resource not found for the segment: the path begins with neither v1.0 nor beta, or is irregular.")
+		return api.ErrSegment.With("Resource not found for the segment: the path begins with neither v1.0 nor beta, or is irregular.")
 	}
-	return m.route(w, &request{Request: r.WithContext(ctx), caller: caller, version: version, path: path})
-}
-
-// route chooses by the first segment; names are matched in any letter case (DT-90).
-func (m *Room) route(w http.ResponseWriter, r *request) error {
-	set, key := keyed(r.path[0])
-	switch strings.ToLower(set) {
-	case "serviceprincipals":
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			return errReadOnly
-		}
-		switch {
-		case key != "" && len(r.path) == 1:
-			return m.getServicePrincipal(w, r, key)
-		case key == "" && len(r.path) == 1:
-			return m.listServicePrincipals(w, r)
-		case key == "" && len(r.path) == 2 && strings.EqualFold(r.path[1], "$count"):
-			return m.countServicePrincipals(w, r)
-		case key == "" && len(r.path) == 2:
-			return m.getServicePrincipal(w, r, r.path[1])
-		}
-	case "directoryobjects":
-		last := strings.ToLower(r.path[len(r.path)-1])
-		if len(r.path) == 2 && (last == "getbyids" || last == "microsoft.graph.getbyids") && r.Method == http.MethodPost {
-			return m.getByIDs(w, r)
-		}
+	route, params, err := m.routes.find(r.Method, path)
+	if err != nil {
+		return err
 	}
-	return errSegment.With("Resource not found for the segment '%s'.", clipped(r.path[len(r.path)-1]))
-}
-
-// split reads "/{version}/a/b"; false for a path without a version, with an empty or dotted
-// segment, or with control characters.
-func split(path string) (version string, segments []string, ok bool) {
-	path, ok = strings.CutPrefix(path, "/")
-	if !ok {
-		return "", nil, false
+	request := &api.Request{Request: r, Caller: caller, Version: version, Path: path, Params: params, Room: m.api}
+	if err := m.authorize(request, route); err != nil {
+		return err
 	}
-	segments = strings.Split(strings.TrimSuffix(path, "/"), "/")
-	for i, s := range segments {
-		decoded, err := url.PathUnescape(s)
-		if err != nil || decoded == "" || decoded == "." || decoded == ".." || len(decoded) > 512 ||
-			strings.ContainsFunc(decoded, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-			return "", nil, false
-		}
-		segments[i] = decoded
-	}
-	version = strings.ToLower(segments[0])
-	if version != "v1.0" && version != "beta" || len(segments) < 2 {
-		return "", nil, false
-	}
-	return version, segments[1:], true
-}
-
-// keyed splits "set(key)" (DT-7.1); key is "" where there are no parentheses.
-func keyed(segment string) (set, key string) {
-	set, rest, found := strings.Cut(segment, "(")
-	key, closed := strings.CutSuffix(rest, ")")
-	if !found || !closed || key == "" {
-		return segment, ""
-	}
-	return set, key
+	return route.Serve(w, request)
 }

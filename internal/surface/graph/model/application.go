@@ -1,0 +1,307 @@
+package model
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"time"
+
+	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/registration"
+	"github.com/sealring/sealring/internal/surface/graph/edm"
+)
+
+// ApplicationObject is an application as Graph sees it. Keys and KeepSecrets are what a body
+// wants of the credentials; nil leaves them.
+type ApplicationObject struct {
+	profile
+	directory.Registration
+	Deleted     time.Time
+	Keys        []registration.Certificate
+	KeysSet     bool
+	KeepSecrets []string
+	SecretsSet  bool
+	// ShowKeys shows the certificates themselves.
+	ShowKeys bool
+}
+
+// NewApplicationObject wraps an application.
+func NewApplicationObject(r directory.Registration) *ApplicationObject {
+	o := &ApplicationObject{Registration: r}
+	o.raw = &o.Application.Profile
+	return o
+}
+
+// Keep writes the stored properties into the application.
+func (o *ApplicationObject) Keep() error { return o.keep() }
+
+// Application is the entity of an application.
+func Application(r directory.Registration) edm.Entity {
+	return edm.Entity{ID: string(r.ID), Type: ApplicationType, Object: NewApplicationObject(r)}
+}
+
+// PasswordCredential is a client secret on the wire; SecretText in the answer of addPassword only.
+type PasswordCredential struct {
+	CustomKeyIdentifier *string `json:"customKeyIdentifier"`
+	DisplayName         *string `json:"displayName"`
+	EndDateTime         string  `json:"endDateTime"`
+	Hint                string  `json:"hint"`
+	KeyID               string  `json:"keyId"`
+	SecretText          *string `json:"secretText"`
+	StartDateTime       string  `json:"startDateTime"`
+}
+
+// Password describes a client secret.
+func Password(s directory.Secret) PasswordCredential {
+	return PasswordCredential{
+		DisplayName: pointer(s.DisplayName), KeyID: s.KeyID, Hint: s.Hint,
+		StartDateTime: s.Start.UTC().Format(time.RFC3339), EndDateTime: s.End.UTC().Format(time.RFC3339),
+	}
+}
+
+// pointer is nil for an empty text.
+func pointer(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// KeyCredential is a certificate on the wire.
+type KeyCredential struct {
+	CustomKeyIdentifier *string `json:"customKeyIdentifier"`
+	DisplayName         *string `json:"displayName"`
+	EndDateTime         string  `json:"endDateTime"`
+	Key                 *string `json:"key"`
+	KeyID               string  `json:"keyId"`
+	StartDateTime       string  `json:"startDateTime"`
+	Type                string  `json:"type"`
+	Usage               string  `json:"usage"`
+}
+
+// Key describes a certificate, without the certificate itself.
+func Key(c directory.Certificate) KeyCredential {
+	thumbprint := thumbprint(c.Certificate.Raw)
+	return KeyCredential{
+		CustomKeyIdentifier: &thumbprint, DisplayName: pointer(c.DisplayName), KeyID: c.KeyID, Type: "AsymmetricX509Cert", Usage: "Verify",
+		StartDateTime: c.Start.UTC().Format(time.RFC3339), EndDateTime: c.End.UTC().Format(time.RFC3339),
+	}
+}
+
+// keysOf are the certificates of an application.
+func keysOf(o *ApplicationObject) any {
+	out := []KeyCredential{}
+	for _, c := range o.Certificates {
+		k := Key(c)
+		if o.ShowKeys {
+			k.Key = pointer(base64.StdEncoding.EncodeToString(c.Certificate.Raw))
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+// setKeys reads keyCredentials: the whole list; entries without a key are found by keyId.
+func setKeys(o *ApplicationObject, value json.RawMessage) error {
+	sent, err := edm.Decode[[]struct {
+		KeyID       string `json:"keyId"`
+		DisplayName string `json:"displayName"`
+		Key         string `json:"key"`
+		Type        string `json:"type"`
+		Usage       string `json:"usage"`
+	}]("keyCredentials", value)
+	if err != nil {
+		return err
+	}
+	o.KeysSet, o.Keys = true, nil
+	for _, k := range sent {
+		der, err := base64.StdEncoding.DecodeString(k.Key)
+		if err != nil {
+			return edm.ErrProperty.With("The key of a key credential is not base64.")
+		}
+		if k.Key != "" && (k.Type != "AsymmetricX509Cert" || k.Usage != "Verify") {
+			return edm.ErrProperty.With("A key credential has the type AsymmetricX509Cert and the usage Verify.")
+		}
+		o.Keys = append(o.Keys, registration.Certificate{KeyID: k.KeyID, DisplayName: k.DisplayName, DER: der})
+	}
+	return nil
+}
+
+// passwordsOf are the client secrets of an application, without their values.
+func passwordsOf(o *ApplicationObject) any {
+	out := []PasswordCredential{}
+	for _, s := range o.Secrets {
+		out = append(out, Password(s))
+	}
+	return out
+}
+
+// setPasswords reads passwordCredentials: those it leaves out end; new ones are refused.
+func setPasswords(o *ApplicationObject, value json.RawMessage) error {
+	sent, err := edm.Decode[[]PasswordCredential]("passwordCredentials", value)
+	if err != nil {
+		return err
+	}
+	o.SecretsSet, o.KeepSecrets = true, nil
+	for _, p := range sent {
+		if p.SecretText != nil && *p.SecretText != "" || p.KeyID == "" {
+			return edm.ErrProperty.With("New password credentials must be generated by the service: use addPassword.")
+		}
+		o.KeepSecrets = append(o.KeepSecrets, p.KeyID)
+	}
+	return nil
+}
+
+// apiWire is the property api.
+type apiWire struct {
+	AcceptMappedClaims          *bool                       `json:"acceptMappedClaims"`
+	KnownClientApplications     []string                    `json:"knownClientApplications"`
+	RequestedAccessTokenVersion *int                        `json:"requestedAccessTokenVersion"`
+	Scopes                      []directory.PermissionScope `json:"oauth2PermissionScopes"`
+	PreAuthorized               []preAuthorized             `json:"preAuthorizedApplications"`
+}
+
+// preAuthorized is a client that needs no consent.
+type preAuthorized struct {
+	AppID       string   `json:"appId"`
+	Permissions []string `json:"delegatedPermissionIds"`
+}
+
+// apiOf writes the property api: what decides comes from the application, the rest was stored.
+func apiOf(o *ApplicationObject) any {
+	out := apiWire{KnownClientApplications: []string{}, PreAuthorized: []preAuthorized{}}
+	if raw, ok := o.Stored()["api"]; ok {
+		_ = json.Unmarshal(raw, &out) // stored by setAPI
+	}
+	out.Scopes = list(o.Scopes)
+	out.RequestedAccessTokenVersion = nil
+	if o.TokenVersion == 2 || o.Stored()["_version"] != nil {
+		v := o.TokenVersion
+		out.RequestedAccessTokenVersion = &v
+	}
+	return out
+}
+
+// setAPI reads the property api; a member that is not there stays as it was.
+func setAPI(o *ApplicationObject, value json.RawMessage) error {
+	members, err := edm.Decode[map[string]json.RawMessage]("api", value)
+	if err != nil {
+		return err
+	}
+	current := apiOf(o).(apiWire)
+	if err := json.Unmarshal(value, &current); err != nil {
+		return edm.ErrProperty.With("The value of the property 'api' is not of the right form.")
+	}
+	if _, ok := members["requestedAccessTokenVersion"]; ok {
+		o.TokenVersion = 1
+		delete(o.Stored(), "_version")
+		if v := current.RequestedAccessTokenVersion; v != nil {
+			o.TokenVersion = *v
+			o.Stored()["_version"] = json.RawMessage("true")
+		}
+	}
+	o.Scopes = current.Scopes
+	current.Scopes, current.RequestedAccessTokenVersion = nil, nil
+	if current.KnownClientApplications == nil {
+		current.KnownClientApplications = []string{}
+	}
+	if current.PreAuthorized == nil {
+		current.PreAuthorized = []preAuthorized{}
+	}
+	text, err := json.Marshal(current)
+	if err == nil {
+		o.Stored()["api"] = text
+	}
+	return err
+}
+
+// roleWire is an app role on the wire.
+type roleWire struct {
+	Members     []string `json:"allowedMemberTypes"`
+	Description string   `json:"description"`
+	DisplayName string   `json:"displayName"`
+	ID          string   `json:"id"`
+	Enabled     *bool    `json:"isEnabled"`
+	Origin      string   `json:"origin"`
+	Value       *string  `json:"value"`
+}
+
+// rolesWire are app roles on the wire.
+func rolesWire(roles []directory.AppRole) []roleWire {
+	out := []roleWire{}
+	for _, r := range roles {
+		enabled := r.Enabled
+		out = append(out, roleWire{list(r.Members), r.Description, r.DisplayName, r.ID, &enabled, "Application", pointer(r.Value)})
+	}
+	return out
+}
+
+// setRoles reads appRoles: the whole list.
+func setRoles(o *ApplicationObject, value json.RawMessage) error {
+	sent, err := edm.Decode[[]roleWire]("appRoles", value)
+	if err != nil {
+		return err
+	}
+	o.AppRoles = nil
+	for _, r := range sent {
+		role := directory.AppRole{ID: r.ID, Members: r.Members, Description: r.Description, DisplayName: r.DisplayName, Enabled: r.Enabled == nil || *r.Enabled}
+		if r.Value != nil {
+			role.Value = *r.Value
+		}
+		o.AppRoles = append(o.AppRoles, role)
+	}
+	return nil
+}
+
+// text sets a text of an application.
+func text(name string, to func(*ApplicationObject) *string) func(*ApplicationObject, json.RawMessage) error {
+	return func(o *ApplicationObject, value json.RawMessage) error {
+		s, err := edm.TextOrNull(name, value)
+		if err == nil {
+			*to(o) = s
+		}
+		return err
+	}
+}
+
+// ApplicationType is the type of applications.
+var ApplicationType = &edm.Type{Name: "application", Properties: properties(
+	[]edm.Property{
+		edm.Read("id", func(o *ApplicationObject) any { return string(o.ID) }),
+		edm.Read("deletedDateTime", func(o *ApplicationObject) any { return stamp(o.Deleted) }),
+		edm.Read("appId", func(o *ApplicationObject) any { return string(o.App) }),
+		edm.Read("createdDateTime", func(o *ApplicationObject) any { return stamp(o.Created) }),
+		edm.Write("displayName", func(o *ApplicationObject) any { return o.DisplayName },
+			text("displayName", func(o *ApplicationObject) *string { return &o.DisplayName })),
+		edm.Write("groupMembershipClaims", func(o *ApplicationObject) any { return nullable(o.GroupClaims) },
+			text("groupMembershipClaims", func(o *ApplicationObject) *string { return &o.GroupClaims })),
+		edm.Write("identifierUris", func(o *ApplicationObject) any { return list(o.IdentifierURIs) }, func(o *ApplicationObject, v json.RawMessage) (err error) {
+			o.IdentifierURIs, err = edm.Texts("identifierUris", v)
+			return err
+		}),
+		edm.Read("publisherDomain", func(*ApplicationObject) any { return nil }),
+		edm.Default("signInAudience", `"AzureADMyOrg"`),
+	},
+	edm.Null("applicationTemplateId", "certification", "defaultRedirectUri", "description", "disabledByMicrosoftStatus", "isDeviceOnlyAuthSupported",
+		"isFallbackPublicClient", "logo", "notes", "nativeAuthenticationApisEnabled", "optionalClaims", "oauth2RequirePostResponse", "samlMetadataUrl",
+		"serviceManagementReference", "servicePrincipalLockConfiguration", "requestSignatureVerification", "authenticationBehaviors",
+		"tokenEncryptionKeyId", "uniqueName", "createdByAppId"),
+	edm.Empty("addIns", "requiredResourceAccess", "tags"),
+	[]edm.Property{
+		edm.Write("api", apiOf, setAPI),
+		edm.Write("appRoles", func(o *ApplicationObject) any { return rolesWire(o.AppRoles) }, setRoles),
+		edm.Default("info", infoDefault),
+		edm.Write("keyCredentials", keysOf, setKeys),
+		edm.Default("parentalControlSettings", `{"countriesBlockedForMinors":[],"legalAgeGroupRule":"Allow"}`),
+		edm.Write("passwordCredentials", passwordsOf, setPasswords),
+		edm.Default("publicClient", `{"redirectUris":[]}`),
+		edm.Default("spa", `{"redirectUris":[]}`),
+		edm.Default("verifiedPublisher", publisherDefault),
+		edm.Default("web", `{"homePageUrl":null,"logoutUrl":null,"redirectUris":[],"implicitGrantSettings":{"enableAccessTokenIssuance":false,"enableIdTokenIssuance":false},"redirectUriSettings":[]}`),
+	},
+)}
+
+// Defaults of stored properties.
+const (
+	infoDefault      = `{"logoUrl":null,"marketingUrl":null,"privacyStatementUrl":null,"supportUrl":null,"termsOfServiceUrl":null}`
+	publisherDefault = `{"displayName":null,"verifiedPublisherId":null,"addedDateTime":null}`
+)
