@@ -191,7 +191,7 @@ func (p planned) change(ctx context.Context) (Change, error) {
 	if err != nil {
 		return c, err
 	}
-	_, raw, err := p.x.req.Caller.Do(ctx, Call{Method: http.MethodGet, Path: p.r.ID.String(), Version: p.r.APIVersion})
+	raw, err := p.read(ctx)
 	if err != nil {
 		f := p.x.req.Caller.Explain(ctx, err)
 		switch {
@@ -220,6 +220,24 @@ func (p planned) change(ctx context.Context) (Change, error) {
 		c.Kind = "Modify"
 	}
 	return c, nil
+}
+
+// read returns the resource as it is. Settings that are secret cannot be read by GET, only
+// by an operation with a permission of its own.
+func (p planned) read(ctx context.Context) ([]byte, error) {
+	_, raw, err := p.x.req.Caller.Do(ctx, Call{Method: http.MethodGet, Path: p.r.ID.String(), Version: p.r.APIVersion})
+	if err == nil || p.x.req.Caller.Explain(ctx, err).Status != http.StatusMethodNotAllowed {
+		return raw, err
+	}
+	_, raw, listErr := p.x.req.Caller.Do(ctx, Call{Method: http.MethodPost, Path: p.r.ID.String() + "/list", Version: p.r.APIVersion})
+	if listErr == nil {
+		return raw, nil
+	}
+	switch p.x.req.Caller.Explain(ctx, listErr).Status {
+	case http.StatusMethodNotAllowed, http.StatusForbidden:
+		return nil, err
+	}
+	return nil, listErr
 }
 
 // present is a runtime for what-if: resources of the template that exist already are what

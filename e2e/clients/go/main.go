@@ -33,7 +33,8 @@ const usage = `usage:
   client secretlife VAULT-URL NAME-PREFIX
   client secretdelete VAULT-URL NAME
   client secretlist VAULT-URL
-  client armlife RESOURCE-MANAGER-URL SUBSCRIPTION TENANT NUMBER`
+  client armlife RESOURCE-MANAGER-URL SUBSCRIPTION TENANT NUMBER
+  client armdeploy RESOURCE-MANAGER-URL SUBSCRIPTION NUMBER TEMPLATE-FILE`
 
 // answer is the line. Which members are set depends on the command and on how it ended.
 type answer struct {
@@ -54,7 +55,7 @@ var retry = azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: 1, Retry
 
 func main() {
 	args := os.Args[1:]
-	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4, "workload": 5, "assertion": 5, "identityassertion": 5, "secretlife": 3, "secretdelete": 3, "secretlist": 2, "armlife": 5}
+	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4, "workload": 5, "assertion": 5, "identityassertion": 5, "secretlife": 3, "secretdelete": 3, "secretlist": 2, "armlife": 5, "armdeploy": 5}
 	if len(args) == 0 || need[args[0]] == 0 || len(args) < need[args[0]] {
 		fmt.Fprintln(os.Stderr, usage)
 		os.Exit(2)
@@ -82,6 +83,8 @@ func run(ctx context.Context, args []string) (answer, error) {
 		return secretDelete(ctx, args[1], args[2])
 	case "secretlist":
 		return secretList(ctx, args[1])
+	case "armdeploy":
+		return armDeploy(ctx, args[1], args[2], args[3], args[4])
 	case "armlife":
 		return armLife(ctx, args[1], args[2], args[3], args[4])
 	case "token":
