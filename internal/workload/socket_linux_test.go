@@ -9,10 +9,13 @@ import (
 
 // Both ways to find a socket agree, for IPv4, IPv6 and IPv4 spoken by an IPv6 socket.
 func TestDiagnosticsAndTablesAgree(t *testing.T) {
+	if InNamespace(t) {
+		return
+	}
 	for _, c := range []struct{ listen, dial string }{{"127.0.0.1:0", "tcp4"}, {"[::1]:0", "tcp6"}} {
 		ln, err := net.Listen("tcp", c.listen)
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		conn, err := net.Dial(c.dial, ln.Addr().String())
 		if err != nil {
