@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// ServicePrincipal is what our commands read of a principal.
+// ServicePrincipal is what our commands read of a principal; people and groups have no AppID.
 type ServicePrincipal struct {
 	ID          string `json:"id"`
 	AppID       string `json:"appId"`
@@ -25,15 +25,23 @@ type ServicePrincipal struct {
 const Administrator = "admin"
 
 // Principal finds a service principal by object id, application id, display name or the word
-// Administrator. The name of a system-assigned identity is that of its resource. Errors:
-// ErrNotFound, ErrScope when the name is not unique.
+// Administrator, a person by object id or user name (name@domain), a group by object id. The
+// name of a system-assigned identity is that of its resource. Errors: ErrNotFound, ErrScope
+// when the name is not unique.
 func (c *Client) Principal(ctx context.Context, text string) (ServicePrincipal, error) {
 	if text == Administrator {
 		text = c.at.AdminClientID
 	}
-	if uuid.Validate(text) == nil {
+	sets := []string{}
+	switch {
+	case uuid.Validate(text) == nil:
+		sets = []string{"servicePrincipals", "users", "groups"}
+	case strings.Contains(text, "@"):
+		sets = []string{"users"}
+	}
+	for _, set := range sets {
 		var p ServicePrincipal
-		err := c.graph(ctx, "/servicePrincipals/"+strings.ToLower(text), nil, &p)
+		err := c.graph(ctx, "/"+set+"/"+url.PathEscape(strings.ToLower(text)), nil, &p)
 		if err == nil || !isStatus(err, http.StatusNotFound) {
 			return p, err
 		}
@@ -48,7 +56,7 @@ func (c *Client) Principal(ctx context.Context, text string) (ServicePrincipal, 
 	}
 	switch len(page.Value) {
 	case 0:
-		return ServicePrincipal{}, ErrNotFound.With("no service principal has the object id, application id or name %s; an app gets one from `sealring run --app NAME -- …`, the administrator is called %s", text, Administrator)
+		return ServicePrincipal{}, ErrNotFound.With("no principal has the object id, application id or name %s; an app gets one from `sealring run --app NAME -- …`, the administrator is called %s", text, Administrator)
 	case 1:
 		return page.Value[0], nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -49,29 +48,13 @@ func (c *Client) AdminToken(ctx context.Context, audience string) (secret.Text, 
 	if t, ok := c.admin.tokens[audience]; ok {
 		return t, nil
 	}
-	password, err := os.ReadFile(c.at.AdminSecretFile)
+	if err := c.enrol(ctx); err != nil {
+		return secret.Text{}, err
+	}
+	t, err := c.signIn(ctx, audience)
 	if err != nil {
-		return secret.Text{}, ErrNoSecret.With("cannot read the administrator's secret: %v; `sealring up` makes a new one when it starts without", err)
+		return secret.Text{}, err
 	}
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.at.AdminClientID},
-		"client_secret": {strings.TrimSpace(string(password))}, "scope": {strings.TrimSuffix(audience, "/") + "/.default"}}
-	where := c.at.Local + "/" + c.at.TenantID + "/oauth2/v2.0/token"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, where, strings.NewReader(form.Encode()))
-	if err != nil {
-		return secret.Text{}, fmt.Errorf("sign in at %s: %w", where, err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := c.send(req)
-	if err != nil {
-		return secret.Text{}, fmt.Errorf("sign in as administrator: %w", err)
-	}
-	var answer struct {
-		AccessToken string `json:"access_token"`
-	}
-	if err := json.Unmarshal(resp.Body, &answer); err != nil || answer.AccessToken == "" {
-		return secret.Text{}, fmt.Errorf("sign in as administrator: the answer holds no token")
-	}
-	t := secret.New(answer.AccessToken)
 	if c.admin.tokens == nil {
 		c.admin.tokens = map[string]secret.Text{}
 	}

@@ -73,3 +73,9 @@ CREATE TABLE signin_devices (
     grant_json TEXT   NOT NULL
 );
 CREATE INDEX signin_devices_by_end ON signin_devices (expires_at);
+-- Client secrets that work once: those by which a server that others can reach is taken into
+-- use. used_at is 0 until then.
+CREATE TABLE directory_bootstrap_secrets (
+    key_id  TEXT   PRIMARY KEY,
+    used_at BIGINT NOT NULL
+);

@@ -113,6 +113,9 @@ func (m *Room) clientCredentials(r *http.Request, q clientRequest) (grantedToken
 func (m *Room) authenticate(ctx context.Context, q clientRequest, app id.App) (directory.ServicePrincipal, proof, error) {
 	if q.assertion.Empty() {
 		sp, key, err := m.directory.AuthenticateSecret(ctx, q.tenant.ID, app, q.secret)
+		if err == nil {
+			err = m.directory.UseSecret(ctx, key)
+		}
 		return sp, proof{auth: token.AuthSecret, credential: "secret", keyID: key.KeyID}, err
 	}
 	if q.assertionType != assertionType {
