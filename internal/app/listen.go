@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sealring/sealring/internal/config"
 )
@@ -39,7 +42,7 @@ func bind(ctx context.Context, c config.Config) (*listeners, error) {
 	for _, address := range c.Listen.IMDS {
 		if err == nil {
 			l.imds = append(l.imds, nil)
-			l.imds[len(l.imds)-1], err = listenAt(ctx, address, "listen.imds")
+			l.imds[len(l.imds)-1], err = listenWith(ctx, address, "listen.imds", near(address, c.Listen.IMDSHopLimit))
 		}
 	}
 	if err == nil && c.Ops.Listen != "" {
@@ -58,7 +61,32 @@ func listen(ctx context.Context, address string, port int, setting string) (net.
 
 // listenAt binds an address and explains a refusal by the setting that chose it.
 func listenAt(ctx context.Context, address, setting string) (net.Listener, error) {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	return listenWith(ctx, address, setting, new(net.ListenConfig))
+}
+
+// near has a link-local address answer with an IP time-to-live that routers do not pass on
+// (S-16); any other is left alone.
+func near(address string, hops int) *net.ListenConfig {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || !at.Addr().IsLinkLocalUnicast() {
+		return new(net.ListenConfig)
+	}
+	return &net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) {
+			if at.Addr().Unmap().Is4() {
+				failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL, hops)
+			} else {
+				failed = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, hops)
+			}
+		})
+		return errors.Join(err, failed)
+	}}
+}
+
+// listenWith is listenAt with settings of the socket.
+func listenWith(ctx context.Context, address, setting string, lc *net.ListenConfig) (net.Listener, error) {
+	ln, err := lc.Listen(ctx, "tcp", address)
 	switch {
 	case err == nil:
 		return ln, nil

@@ -57,6 +57,9 @@ type Listen struct {
 	// IMDS lists further addresses (ip:port) for the instance metadata endpoint: loopback or
 	// link-local only. Default none.
 	IMDS []string `yaml:"imds"`
+	// IMDSHopLimit is the IP time-to-live of answers on link-local addresses of IMDS, so that
+	// no router passes them on: 1 to 255. Default 1 (S-16).
+	IMDSHopLimit int `yaml:"imds_hop_limit"`
 }
 
 // Store names the engine, of which at most one is set; neither means SQLite in Data.
@@ -189,7 +192,7 @@ func (c Config) SQLitePath() string {
 func Default(dataDir string) Config {
 	return Config{
 		Data:   dataDir,
-		Listen: Listen{Address: "127.0.0.1", TLSPort: 8443, HTTPPort: 8080, ProxyPort: unset, IMDSPort: unset},
+		Listen: Listen{Address: "127.0.0.1", TLSPort: 8443, HTTPPort: 8080, ProxyPort: unset, IMDSPort: unset, IMDSHopLimit: 1},
 		Store:  Store{FeedLimit: 5 * time.Second},
 		Tokens: Tokens{ManagedIdentity: 24 * time.Hour},
 		Log:    Log{Level: "info", Format: "json"},

@@ -69,6 +69,7 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 		"key twice":                        {"domain: a.b\ndomain: c.d", "domain"},
 		"port out of range":                {"listen: {tls_port: 70000}", "listen.tls_port"},
 		"two listeners on one port":        {"listen: {tls_port: 8080}", "listen.tls_port"},
+		"answers that go nowhere":          {"listen: {imds_hop_limit: 0}", "listen.imds_hop_limit"},
 		"metadata endpoint on all":         {`listen: {imds: ["0.0.0.0:80"]}`, "0.0.0.0:80"},
 		"operations on a routable address": {`ops: {listen: "10.0.0.1:9090"}`, "10.0.0.1:9090"},
 		"not an address":                   {"listen: {address: localhost}", "listen.address"},

@@ -157,6 +157,9 @@ func (c *Config) checkListen() error {
 		}
 		ports[p.port] = p.key
 	}
+	if n := c.Listen.IMDSHopLimit; n < 1 || n > 255 {
+		return ErrInvalid.With("listen.imds_hop_limit %d is out of range: 1 to 255", n)
+	}
 	for _, a := range append(append([]string{}, c.Listen.IMDS...), c.Ops.Listen) {
 		if a == "" {
 			continue
