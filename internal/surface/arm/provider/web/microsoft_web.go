@@ -48,8 +48,8 @@ type webProvider struct{ Deps }
 // here have no effect. A PUT answers 200 always, as clients demand (CP §2.7).
 func New(d Deps) arm.Provider {
 	p := &webProvider{Deps: d}
-	site := tracked.Type{Deps: d.Deps, Kind: sites, Created: http.StatusOK, Name: siteName, Settle: settleSite, Show: p.showSite, After: p.afterSite}
-	slot := tracked.Type{Deps: d.Deps, Kind: slots, Created: http.StatusOK, Name: slotName, Settle: settleSite, Show: p.showSite, After: p.afterSite}
+	site := tracked.Type{Deps: d.Deps, Kind: sites, Created: http.StatusOK, Name: siteName, Prepare: p.prepareSite, Settle: settleSite, Show: p.showSite, After: p.afterSite}
+	slot := tracked.Type{Deps: d.Deps, Kind: slots, Created: http.StatusOK, Name: slotName, Prepare: p.prepareSite, Settle: settleSite, Show: p.showSite, After: p.afterSite}
 	plan := tracked.Type{Deps: d.Deps, Kind: plans, Created: http.StatusOK, Name: planName, Settle: settlePlan, Show: showPlan}
 	static := tracked.Type{Deps: d.Deps, Kind: "Microsoft.Web/staticSites", Created: http.StatusOK, Name: planName}
 	routes := append(append(plan.Routes(), static.Routes()...), p.siteRoutes(site)...)
@@ -74,7 +74,8 @@ func (p *webProvider) siteRoutes(t tracked.Type) []arm.Route {
 		t.Post("slotsswap", p.swap),
 		t.Post("host/default/listkeys", hostKeys),
 		t.Read("hostNameBindings", tracked.Empty), t.Read("functions", tracked.Empty))
-	for _, verb := range []string{"start", "stop", "restart", "syncfunctiontriggers", "host/default/sync"} {
+	routes = append(routes, t.Post("start", p.power("Running")), t.Post("stop", p.power("Stopped")), t.Post("restart", p.power("Running")))
+	for _, verb := range []string{"syncfunctiontriggers", "host/default/sync"} {
 		routes = append(routes, t.Verb(verb, http.StatusOK))
 	}
 	return routes

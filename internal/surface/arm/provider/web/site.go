@@ -2,8 +2,11 @@ package web
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"strings"
 
+	"github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
 	"github.com/sealring/sealring/internal/surface/arm/provider/tracked"
@@ -18,6 +21,9 @@ var siteMade = []string{"state", "hostNames", "enabledHostNames", "defaultHostNa
 func settleSite(res *resource.Resource, stored, props arm.Object) {
 	if res.Kind == "" {
 		res.Kind = "app"
+		if string(props["reserved"]) == "true" {
+			res.Kind = "app,linux"
+		}
 	}
 	if props.Has("siteConfig") {
 		config := tracked.Decode(props["siteConfig"])
@@ -28,6 +34,51 @@ func settleSite(res *resource.Resource, stored, props arm.Object) {
 	}
 	for _, made := range siteMade {
 		delete(props, made)
+	}
+	if stored.Has("state") {
+		props["state"] = stored["state"]
+	}
+}
+
+// prepareSite takes over from the plan what an app has of it: whether it runs Linux, which
+// the plan calls `reserved`, and the tier, which az looks at before it lists settings.
+func (p *webProvider) prepareSite(ctx context.Context, r *arm.Request, w tracked.Write) error {
+	text, err := w.Properties.Text("serverFarmId")
+	if err != nil || text == "" {
+		return err
+	}
+	at, err := resource.ParseID(text)
+	if err != nil || !at.Is(plans) {
+		return nil // nothing here depends on the plan, and it need not exist
+	}
+	plan, err := p.Resources.Get(ctx, at)
+	if errors.Is(err, resource.ErrNotFound) || err == nil && plan.Tenant != r.Tenant() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if flag := tracked.Decode(plan.Properties)["reserved"]; string(flag) == "true" && !w.Properties.Has("reserved") {
+		w.Properties["reserved"] = flag
+	}
+	if tier := tracked.Decode(plan.SKU)["tier"]; len(tier) > 0 {
+		w.Properties["sku"] = tier
+	}
+	return nil
+}
+
+// power makes the verb that puts an app into a state. Nothing runs here, so the state is all
+// that changes.
+func (p *webProvider) power(state string) arm.Handler {
+	return func(ctx context.Context, r *arm.Request) (arm.Response, error) {
+		app := r.Target
+		_, err := p.Identities.PatchHost(ctx, managedidentity.HostWrite{ID: app, Edit: func(res *resource.Resource, _ bool) error {
+			props := tracked.Decode(res.Properties)
+			tracked.Set(props, "state", state)
+			res.Properties = tracked.Encode(props)
+			return nil
+		}})
+		return arm.Response{Status: http.StatusOK}, err
 	}
 }
 
@@ -55,7 +106,8 @@ func (p *webProvider) showSite(_ *arm.Request, res resource.Resource, w *tracked
 	if w.Kind == "" {
 		w.Kind = "app"
 	}
-	tracked.Set(props, "state", "Running")
+	tracked.Fill(props, "state", "Running")
+	tracked.Fill(props, "sku", "Standard")
 	tracked.Fill(props, "enabled", true)
 	tracked.Set(props, "hostNames", []string{host})
 	tracked.Set(props, "enabledHostNames", []string{host, repository})

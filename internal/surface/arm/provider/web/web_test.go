@@ -56,6 +56,31 @@ func TestPlansAndApps(t *testing.T) {
 	}
 }
 
+// az makes a Linux app by naming its plan, and no kind; and it lists no settings of an app
+// without a tier (CP-80).
+func TestAnAppHasItsPlansKindAndIsStoppedAndStarted(t *testing.T) {
+	f := armtest.Open(t, storetest.SQLite(t))
+	f.Do("owner", "PUT", plan, `{"location":"local","sku":{"name":"B1"},"properties":{"reserved":true}}`).Want(200, "")
+	a := f.Do("owner", "PUT", app, `{"location":"local","properties":{"serverFarmId":"`+plan+`"}}`).Want(200, "")
+	if a.At("kind") != "app,linux" || a.At("properties", "reserved") != "true" || a.At("properties", "sku") != "Basic" {
+		t.Errorf("app %s", a.Text)
+	}
+	for _, missing := range []string{plan + "2", "no id", app} {
+		if got := f.Do("owner", "PUT", slot, `{"location":"local","properties":{"serverFarmId":"`+missing+`"}}`).Want(200, ""); got.At("kind") != "app" || got.At("properties", "sku") != "Standard" {
+			t.Errorf("on the plan %q: %s", missing, got.Text)
+		}
+	}
+	for _, c := range []struct{ verb, state string }{{"stop", "Stopped"}, {"start", "Running"}, {"stop", "Stopped"}, {"restart", "Running"}, {"stop", "Stopped"}} {
+		f.Do("owner", "POST", app+"/"+c.verb, "").Want(200, "")
+		if got := f.OK("owner", "GET", app, "").At("properties", "state"); got != c.state {
+			t.Errorf("%s: the state is %q", c.verb, got)
+		}
+	}
+	if got := f.Do("owner", "PUT", app, a.Text).Want(200, "").At("properties", "state"); got != "Stopped" {
+		t.Errorf("a stopped app that is written again is %q", got)
+	}
+}
+
 // S-40, S-51, CP-89: settings are encrypted in the store, on both engines, and only POST shows them.
 func TestSettingsAreSealed(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
