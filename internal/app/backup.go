@@ -61,7 +61,12 @@ func (o *Offline) Backup(ctx context.Context, file, release string) (sum BackupS
 	if err := os.Remove(out.Name()); err != nil {
 		return sum, ErrBackupFile.With("cannot remove %s: %s", out.Name(), reason(err))
 	}
-	return sum, syncDir(filepath.Dir(file))
+	if err := syncDir(filepath.Dir(file)); err != nil {
+		return sum, err
+	}
+	return sum, o.Store.Update(ctx, func(tx *store.Tx) error {
+		return writeInstallation(ctx, tx, "backed_up_at", strconv.FormatInt(h.Created.Unix(), 10))
+	})
 }
 
 // syncDir makes a new name in dir durable.

@@ -195,7 +195,11 @@ func (s *Server) buildSupport(*front) (err error) {
 	if err != nil {
 		return err
 	}
-	room, err := ops.New(ops.Config{Version: s.c.Version, Ready: s.db.Health})
+	scrape, err := newMetrics(s)
+	if err != nil {
+		return err
+	}
+	room, err := ops.New(ops.Config{Version: s.c.Version, Ready: s.db.Health, Metrics: scrape})
 	s.rooms.ops = room
 	return err
 }

@@ -61,6 +61,7 @@ type Server struct {
 
 	deployments *deployment.Service
 	access      *httpd.AccessLog // nil: access lines go through the log
+	meter       *httpd.Meter
 }
 
 // New prepares a server: everything is bound, opened, wired and founded; Run serves. What
@@ -77,9 +78,10 @@ func New(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	unix.Umask(0o077) // nothing that this process makes is for others (S-24)
-	s := &Server{c: c, ids: id.NewSource(c.Rand)}
+	s := &Server{c: c, ids: id.NewSource(c.Rand), meter: &httpd.Meter{}}
+	s.c.Log = slog.New(httpd.Metered{Handler: c.Log.Handler(), Meter: s.meter})
 	if c.AccessLog != nil {
-		s.access, err = httpd.NewAccessLog(httpd.AccessLogConfig{Handler: c.Log.Handler(), Out: c.AccessLog, Now: c.Now})
+		s.access, err = httpd.NewAccessLog(httpd.AccessLogConfig{Handler: c.Log.Handler(), Out: c.AccessLog, Now: c.Now, Meter: s.meter})
 		if err != nil {
 			return nil, err
 		}

@@ -43,6 +43,8 @@ type Log struct {
 	unsigned atomic.Int64  // records appended since the last checkpoint, roughly
 	full     chan struct{} // has a value when a checkpoint is due by their number
 
+	counts counts
+
 	commit sync.Mutex // held while a batch is written; taken before mu
 	mu     sync.Mutex // guards open and the entries of an open batch
 	open   *batch
@@ -117,6 +119,7 @@ func (l *Log) append(ctx context.Context, tx *store.Tx, h *head, e Event) error 
 		return fmt.Errorf("%w: append: %w", ErrUnavailable, err)
 	}
 	*h = next
+	l.counts.written(&e)
 	if l.unsigned.Add(1) >= checkpointRecords {
 		select {
 		case l.full <- struct{}{}:
@@ -228,6 +231,7 @@ func (l *Log) flush(ctx context.Context, b *batch) {
 		return nil
 	})
 	if err != nil {
+		l.counts.failed()
 		b.err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 }

@@ -34,6 +34,7 @@ type AccessLog struct {
 	slog.Handler
 
 	out   io.Writer
+	meter *Meter
 	now   func() time.Time
 	lines sync.Pool     // of *[]byte, one line each
 	some  chan struct{} // holds a token when there is something to write
@@ -56,6 +57,8 @@ type AccessLogConfig struct {
 	Out io.Writer
 	// Now is the clock.
 	Now func() time.Time
+	// Meter counts requests; nil: nobody does.
+	Meter *Meter
 }
 
 // NewAccessLog returns an AccessLog that writes directly until Run is called.
@@ -63,7 +66,7 @@ func NewAccessLog(c AccessLogConfig) (*AccessLog, error) {
 	if c.Handler == nil || c.Out == nil || c.Now == nil {
 		return nil, errors.New("httpd: Handler, Out and Now are needed")
 	}
-	l := &AccessLog{Handler: c.Handler, out: c.Out, now: c.Now, some: make(chan struct{}, 1), many: make(chan struct{}, 1)}
+	l := &AccessLog{Handler: c.Handler, out: c.Out, meter: c.Meter, now: c.Now, some: make(chan struct{}, 1), many: make(chan struct{}, 1)}
 	l.room = sync.NewCond(&l.mu)
 	return l, nil
 }

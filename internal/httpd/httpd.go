@@ -42,9 +42,11 @@ type serving struct {
 }
 
 // Wrap turns h into an http.Handler with everything this package provides. Where the
-// handler of Log is an AccessLog, it gets the access lines.
+// handler of Log is an AccessLog, it gets the access lines; its Meter, or that of a Metered
+// handler, counts the request.
 func Wrap(c Config, h Handler) http.Handler {
 	lines, _ := c.Log.Handler().(*AccessLog)
+	meter := meterOf(c.Log.Handler(), c.Room)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := c.Now()
 		s := &serving{event: event{Context: r.Context(), requestID: c.NewID()}, recorder: recorder{ResponseWriter: w}}
@@ -64,11 +66,12 @@ func Wrap(c Config, h Handler) http.Handler {
 		if rec.status == 0 {
 			rec.WriteHeader(http.StatusOK)
 		}
+		now := c.Now()
+		meter.count(rec.status, now.Sub(began))
 		level := levelOf(rec.status)
 		if !c.Log.Enabled(ev, level) {
 			return
 		}
-		now := c.Now()
 		a := access{
 			level: level, room: c.Room, method: r.Method, host: r.Host, path: r.URL.Path,
 			status: rec.status, bytes: rec.bytes, took: now.Sub(began), at: now, ev: ev, err: err,

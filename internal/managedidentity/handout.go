@@ -38,6 +38,8 @@ type handout struct {
 
 // handouts remembers who holds which token (D-4).
 type handouts struct {
+	repeated atomic.Uint64 // hand-outs that were not the first
+
 	mu sync.RWMutex // guards of
 	of map[handoutKey]*handout
 }
@@ -57,6 +59,7 @@ func (h *handouts) repeat(k handoutKey) bool {
 	h.mu.RUnlock()
 	if ok {
 		known.repeats.Add(1)
+		h.repeated.Add(1)
 	}
 	return ok
 }
@@ -149,3 +152,7 @@ func (s *Service) Flush(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Repeats returns how many cached tokens went to processes that had them already, since the
+// start: the hand-outs that are counted and not recorded one by one.
+func (s *Service) Repeats() uint64 { return s.handouts.repeated.Load() }

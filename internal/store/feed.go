@@ -122,6 +122,7 @@ func (db *DB) poll(ctx context.Context) error {
 	}
 	db.deliver(changes)
 	db.last.Store(last)
+	db.polled.Store(db.now().UnixNano())
 	return nil
 }
 

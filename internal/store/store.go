@@ -61,6 +61,7 @@ type DB struct {
 	now    func() time.Time
 	log    *slog.Logger
 	last   atomic.Int64 // highest feed sequence delivered to subscribers
+	polled atomic.Int64 // when the feed was last read, in nanoseconds; 0 before the first time
 
 	feedLimit time.Duration
 	lost      atomic.Bool          // the feed has not been read for feedLimit

@@ -1,5 +1,5 @@
 // Package ops answers the people and machines that look after a server: liveness,
-// readiness and version, on a loopback listener of its own (S-64). Answers hold a status
+// readiness, version and metrics, on a loopback listener of its own (S-64). Answers hold a status
 // and nothing else; there is no way from here to data or to an administrator's right.
 package ops
 
@@ -22,6 +22,8 @@ type Config struct {
 	Version string
 	// Ready reports why the server cannot serve now; nil if it can.
 	Ready func(context.Context) error
+	// Metrics answers in the form of Prometheus.
+	Metrics http.Handler
 }
 
 // Room serves the operations listener.
@@ -33,13 +35,14 @@ type Room struct {
 
 // New returns a ready Room.
 func New(c Config) (*Room, error) {
-	if c.Ready == nil || c.Version == "" {
-		return nil, errors.New("ops: Version and Ready are needed")
+	if c.Ready == nil || c.Version == "" || c.Metrics == nil {
+		return nil, errors.New("ops: Version, Ready and Metrics are needed")
 	}
 	r := &Room{version: c.Version, ready: c.Ready, mux: http.NewServeMux()}
 	r.mux.HandleFunc("GET /livez", r.live)
 	r.mux.HandleFunc("GET /readyz", r.readiness)
 	r.mux.HandleFunc("GET /version", r.versionInfo)
+	r.mux.Handle("GET /metrics", c.Metrics)
 	r.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	r.mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	r.mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
