@@ -54,6 +54,11 @@ func (s *Service) PutAssignment(ctx context.Context, n NewAssignment) (a *Assign
 	if n.PrincipalType, err = s.checkPrincipal(ctx, n); err != nil {
 		return nil, false, err
 	}
+	if n.Tenant == "" { // at the root
+		if n.Tenant, _, err = s.directory.TenantOf(ctx, n.Principal); err != nil {
+			return nil, false, err
+		}
+	}
 	if n.above, err = s.place(ctx, n.Scope); err != nil {
 		return nil, false, err
 	}

@@ -181,7 +181,8 @@ func eachGrant(ctx context.Context, tx *store.Tx, where string, args []any, yiel
 	return nil
 }
 
-// fillPaths gives the assignments that a release before scope_path wrote their path.
+// fillPaths gives the assignments that a release before scope_path wrote their path, and
+// the tenant of their principal.
 func (s *Service) fillPaths(ctx context.Context) error {
 	var missing []*Assignment
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
@@ -191,9 +192,15 @@ func (s *Service) fillPaths(ctx context.Context) error {
 	if err != nil || len(missing) == 0 {
 		return err
 	}
+	for _, a := range missing {
+		if a.Tenant, _, err = s.directory.TenantOf(ctx, a.Principal); err != nil {
+			return err
+		}
+	}
 	return s.db.Update(ctx, func(tx *store.Tx) error {
 		for _, a := range missing {
-			if _, err := tx.Exec(ctx, "UPDATE role_assignment SET scope_path = $1 WHERE name = $2", []byte(a.Scope.Key()), string(a.Name)); err != nil {
+			_, err := tx.Exec(ctx, "UPDATE role_assignment SET scope_path = $1, tenant_id = $2 WHERE name = $3", []byte(a.Scope.Key()), string(a.Tenant), string(a.Name))
+			if err != nil {
 				return fmt.Errorf("give assignment %s its path: %w", a.Name, err)
 			}
 		}

@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,6 +25,7 @@ import (
 	"github.com/sealring/sealring/internal/bearer"
 	"github.com/sealring/sealring/internal/deployment"
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/entitlement"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/managedidentity"
@@ -70,6 +70,14 @@ type oneKey struct{}
 // Signer implements what token.Issuer asks for.
 func (oneKey) Signer() (string, crypto.Signer, error) { return "k1", rsaKey(), nil }
 
+// nothing is what tokens say here beside who their holder is.
+type nothing struct{}
+
+// At implements what managedidentity.New asks for.
+func (nothing) At(context.Context, id.Tenant, id.Object, bool, id.App) (entitlement.Entitlement, error) {
+	return entitlement.Entitlement{}, nil
+}
+
 // Accepts implements what managedidentity.New asks for.
 func (oneKey) Accepts(kid string) bool { return kid == "k1" }
 
@@ -93,25 +101,23 @@ func (p people) Authenticate(r *http.Request, _ []string, tenant id.Tenant) (bea
 	}
 }
 
-// living answers rbac's questions from the directory.
-type living struct {
-	d      *directory.Directory
-	tenant id.Tenant
-}
+// living answers rbac's questions from the directory, for every tenant.
+type living struct{ d *directory.Directory }
 
 // Groups implements rbac.Directory.
 func (l *living) Groups(ctx context.Context, p id.Object) ([]id.Object, bool, error) {
-	alive, err := l.d.Alive(ctx, l.tenant, p)
+	tenant, known, err := l.d.TenantOf(ctx, p)
+	if err != nil || !known {
+		return nil, false, err
+	}
+	alive, err := l.d.Alive(ctx, tenant, p)
 	return nil, alive, err
 }
 
 // PrincipalType implements rbac.Directory.
 func (l *living) PrincipalType(ctx context.Context, p id.Object) (rbac.PrincipalType, bool, error) {
-	_, err := l.d.ServicePrincipal(ctx, l.tenant, p)
-	if errors.Is(err, directory.ErrServicePrincipalNotFound) {
-		return "", false, nil
-	}
-	return rbac.ServicePrincipal, err == nil, err
+	_, known, err := l.d.TenantOf(ctx, p)
+	return rbac.ServicePrincipal, known, err
 }
 
 // TenantOf implements rbac.Directory.
@@ -166,7 +172,7 @@ func OpenWith(t testing.TB, db *store.DB, o Options) *Fixture {
 		f.Tenant = tenant.ID
 		return err
 	}))
-	people := &living{d: f.Dir, tenant: f.Tenant}
+	people := &living{f.Dir}
 	groups := Must[*managementgroup.Service](t)(managementgroup.New(managementgroup.Config{Store: db, Audit: log, Subscriptions: resources, Now: now,
 		Removed: func(ctx context.Context, tx *store.Tx, at resource.ID) error {
 			_, err := f.RBAC.RemoveScope(ctx, tx, at)
@@ -175,7 +181,7 @@ func OpenWith(t testing.TB, db *store.DB, o Options) *Fixture {
 	f.RBAC = Must[*rbac.Service](t)(rbac.New(rbac.Config{Store: db, Audit: log, Directory: people, Hierarchy: groups, Now: now}))
 	locks := Must[*managementlock.Service](t)(managementlock.New(managementlock.Config{Store: db, Audit: log, Now: now}))
 	issuer := Must[*token.Issuer](t)(token.NewIssuer(token.IssuerConfig{Authority: "https://login.sealring.internal:8443", Signer: oneKey{}, Now: now, Rand: rand.Reader}))
-	identities := Must[*managedidentity.Service](t)(managedidentity.New(managedidentity.Config{Store: db, Audit: log, Resources: resources, Directory: f.Dir,
+	identities := Must[*managedidentity.Service](t)(managedidentity.New(managedidentity.Config{Store: db, Audit: log, Resources: resources, Directory: f.Dir, Entitlements: nothing{},
 		Issuer: issuer, Keys: oneKey{}, Now: now, Removed: []func(context.Context, *store.Tx, resource.ID) error{func(ctx context.Context, tx *store.Tx, at resource.ID) error {
 			_, err := f.RBAC.RemoveScope(ctx, tx, at)
 			return err
