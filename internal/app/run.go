@@ -98,6 +98,7 @@ type server struct {
 
 // newServer wraps a configured http.Server on ln.
 func newServer(ln net.Listener, sv *http.Server) *server {
+	httpd.Follow(ln, sv)
 	return &server{
 		serve: func() error {
 			if err := sv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {

@@ -12,8 +12,9 @@ const (
 	apiPerAddress  = 200
 )
 
-// Bounded wraps the listener of an API: above 4,096 connections at once, and above 200 from
-// one other machine, new ones are closed. Programs on this machine share an address, so
+// Bounded wraps the listener of an API: above 4,096 connections at once the one that has
+// waited longest for a request is closed for a new one (see Follow); above 200 from one other
+// machine, new ones of it are closed. Programs on this machine share an address, so
 // only the first bound holds for them.
 func Bounded(ln net.Listener) net.Listener {
 	return &boundedListener{Listener: ln, from: map[netip.Addr]int{}}
@@ -22,6 +23,7 @@ func Bounded(ln net.Listener) net.Listener {
 // boundedListener is Bounded's listener.
 type boundedListener struct {
 	net.Listener
+	waiting
 
 	mu   sync.Mutex // guards open and from
 	open int
@@ -35,15 +37,21 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if free := l.take(c.RemoteAddr()); free != nil {
-			return &boundedConn{Conn: c, free: sync.OnceFunc(free)}, nil
+		free, full := l.take(c.RemoteAddr())
+		for full && free == nil && l.makeRoom() {
+			free, full = l.take(c.RemoteAddr())
 		}
-		_ = c.Close() // full
+		if free == nil {
+			_ = c.Close()
+			continue
+		}
+		return &boundedConn{Conn: c, free: sync.OnceFunc(free)}, nil
 	}
 }
 
-// take counts a connection and returns what gives its place back; nil if there is none.
-func (l *boundedListener) take(remote net.Addr) (free func()) {
+// take counts a connection and returns what gives its place back; nil if there is none, for
+// this peer or, full, for anybody.
+func (l *boundedListener) take(remote net.Addr) (free func(), full bool) {
 	var peer netip.Addr
 	if a, ok := remote.(*net.TCPAddr); ok {
 		peer = a.AddrPort().Addr().Unmap()
@@ -51,8 +59,11 @@ func (l *boundedListener) take(remote net.Addr) (free func()) {
 	counted := peer.IsValid() && !peer.IsLoopback()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open >= apiConnections || counted && l.from[peer] >= apiPerAddress {
-		return nil
+	if counted && l.from[peer] >= apiPerAddress {
+		return nil, false
+	}
+	if l.open >= apiConnections {
+		return nil, true
 	}
 	l.open++
 	if counted {
@@ -68,7 +79,7 @@ func (l *boundedListener) take(remote net.Addr) (free func()) {
 		if l.from[peer]--; l.from[peer] == 0 {
 			delete(l.from, peer)
 		}
-	}
+	}, false
 }
 
 // boundedConn gives its place back when closed.

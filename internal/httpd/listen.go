@@ -39,7 +39,8 @@ func NodeServer(base context.Context, h http.Handler, log *slog.Logger, conn fun
 }
 
 // LocalOnly wraps the listener of a node endpoint: connections from other machines are
-// closed before a byte is read (S-7), and above 1,024 at once new ones are closed too. On
+// closed before a byte is read (S-7). Above 1,024 at once the one that has waited longest for
+// a request is closed for a new one, or the new one where all are served (see Follow). On
 // a loopback address the peer must be loopback; on any other it must be an address of this
 // machine. Framing is watched (see Framed).
 func LocalOnly(ln net.Listener) net.Listener {
@@ -50,6 +51,7 @@ func LocalOnly(ln net.Listener) net.Listener {
 type localListener struct {
 	net.Listener
 
+	waiting
 	slots chan struct{}
 	local func() ([]netip.Addr, error)
 }
@@ -65,11 +67,25 @@ func (l *localListener) Accept() (net.Conn, error) {
 			_ = c.Close() // there is nothing to say to it
 			continue
 		}
+		if !l.take() {
+			_ = c.Close() // full
+			continue
+		}
+		return newFramedConn(&slotConn{Conn: c, free: sync.OnceFunc(func() { <-l.slots })}, false), nil
+	}
+}
+
+// take takes a place, that of whoever waits longest if there is no other; false if there is
+// none at all.
+func (l *localListener) take() bool {
+	for {
 		select {
 		case l.slots <- struct{}{}:
-			return newFramedConn(&slotConn{Conn: c, free: sync.OnceFunc(func() { <-l.slots })}, false), nil
+			return true
 		default:
-			_ = c.Close() // full
+		}
+		if !l.makeRoom() {
+			return false
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -65,6 +66,13 @@ func (l *tlsListener) Close() error {
 	l.mu.Unlock()
 	l.work.Wait()
 	return err
+}
+
+// ConnState tells the listener underneath, which bounds the connections.
+func (l *tlsListener) ConnState(c net.Conn, state http.ConnState) {
+	if under, ok := l.Listener.(*boundedListener); ok {
+		under.ConnState(c, state)
+	}
 }
 
 // accept gives each new connection a goroutine for its handshake; how many there may be is
