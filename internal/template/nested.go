@@ -90,3 +90,6 @@ func (n Nested) Plan(in Input) (*Plan, error) {
 	}
 	return New(in)
 }
+
+// At is the scope of the plan.
+func (p *Plan) At() resource.ID { return p.in.At }

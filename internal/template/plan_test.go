@@ -159,6 +159,7 @@ func TestTemplatesThatAreWrongSaySo(t *testing.T) {
 		"a group's fact at no group":        {`"$schema":"https://schema.management.azure.com/schemas/2018-05-01/subscriptionDeploymentTemplate.json#","contentVersion":"1.0.0.0","resources":[]`, "", ErrInvalid},
 		"a member twice after evaluation":   {`"variables":{"a":{"x":1,"[toLower('X')]":2}},"resources":[` + uai + `"name":"[string(variables('a'))]"}]`, "", ErrInvalid},
 		"a schema that is none":             {`"$schema":"x","contentVersion":"1.0.0.0","resources":[]`, "", ErrInvalid},
+		"an extension of the language":      {`"extensions":{"k":{"name":"Kubernetes","version":"1.0.0"}},"resources":[]`, "", ErrInvalid},
 		"no content version":                {`"$schema":"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#","resources":[]`, "", ErrInvalid},
 		"an ambiguous dependency":           {`"resources":[` + uai + `"name":"a"},{"type":"Microsoft.Web/sites","apiVersion":"1","name":"a"},` + uai + `"name":"b","dependsOn":["a"]}]`, "", ErrInvalid},
 		"a member that an object must have": {`"parameters":{"p":{"type":"object","properties":{"x":{"type":"int"}}}},"resources":[]`, `{"p":{}}`, ErrParameterValue},

@@ -175,6 +175,11 @@ func (p *Plan) readHead() error {
 	if _, named := t.Get("resources").(*value.Object); named {
 		p.symbolic = true
 	}
+	for _, name := range []string{"imports", "extensions", "extensionConfigs"} {
+		if t.Object(name).Len() > 0 {
+			return invalid("The template uses '%s': extensions of the language are not supported.", name)
+		}
+	}
 	for _, name := range t.Object("definitions").Names() {
 		p.schemas[value.Fold(name)] = t.Object("definitions").Object(name)
 	}

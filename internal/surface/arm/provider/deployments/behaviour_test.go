@@ -231,6 +231,32 @@ func TestASubscriptionDeploymentMakesAGroupAndDeploysIntoIt(t *testing.T) {
 	f.OK("owner", "DELETE", subAt+"top", "").Want(204, "")
 }
 
+// CP-145
+func TestManagementGroupsAndTheTenantAreScopesToo(t *testing.T) {
+	f := armtest.Open(t, storetest.SQLite(t))
+	root := "/providers/Microsoft.Management/managementGroups/" + string(f.Tenant)
+	f.Grant("owner", armtest.Owner, root)
+	f.OK("owner", "PUT", "/providers/Microsoft.Management/managementGroups/mg1", `{}`)
+	schema := func(kind string) string {
+		return `"$schema":"https://schema.management.azure.com/schemas/2019-08-01/` + kind + `DeploymentTemplate.json#","contentVersion":"1.0.0.0",`
+	}
+	mg := "/providers/Microsoft.Management/managementGroups/mg1/providers/Microsoft.Resources/deployments/d"
+	role := `{"type":"Microsoft.Authorization/roleAssignments","apiVersion":"2022-04-01","name":"[guid(managementGroup().id)]","properties":{"roleDefinitionId":"[tenantResourceId('Microsoft.Authorization/roleDefinitions','` + armtest.Reader + `')]","principalId":"` + string(f.People["nobody"].Object) + `","principalType":"ServicePrincipal"}}`
+	a := f.OK("owner", "PUT", mg, `{"location":"local","properties":{"template":{`+schema("managementGroup")+`"resources":[`+role+`],"outputs":{"n":{"type":"string","value":"[managementGroup().name]"}}}}}`)
+	if a.At("properties", "outputs", "n", "value") != "mg1" || !strings.Contains(a.At("properties", "outputResources"), "managementGroups/mg1/providers/Microsoft.Authorization/roleAssignments/") {
+		t.Error(a.Text, f.Do("owner", "GET", mg+"/operations", "").Text)
+	}
+	tenant := "/providers/Microsoft.Resources/deployments/d"
+	b := `{"location":"local","properties":{"template":{` + schema("tenant") + `"resources":[{"type":"Microsoft.Management/managementGroups","apiVersion":"2021-04-01","name":"mg2","properties":{}}],"outputs":{"t":{"type":"string","value":"[tenant().tenantId]"}}}}}`
+	f.Do("reader", "PUT", tenant, b).Want(403, "AuthorizationFailed")
+	f.Grant("owner", armtest.Owner, "/")
+	if a := f.OK("owner", "PUT", tenant, b); a.At("properties", "outputs", "t", "value") != string(f.Tenant) {
+		t.Error(a.Text, f.Do("owner", "GET", tenant+"/operations", "").Text)
+	}
+	f.OK("owner", "GET", "/providers/Microsoft.Management/managementGroups/mg2", "")
+	f.Do("owner", "PUT", identityPath("abc")+"/providers/Microsoft.Resources/deployments/d", body(`"resources":[]`, "", "")).Want(404, "")
+}
+
 // CP-134, CP-135
 func TestLoopsAndConditionsDeployWhatTheySay(t *testing.T) {
 	f := armtest.Open(t, storetest.SQLite(t))
