@@ -96,6 +96,9 @@ type KEK struct {
 type Tokens struct {
 	// ManagedIdentity is the life of a managed identity's token. Default 24h, from 5m to 24h.
 	ManagedIdentity time.Duration `yaml:"managed_identity"`
+	// PasswordGrant lets clients send people's passwords themselves (RFC 6749 §4.3, "ROPC"),
+	// past the sign-in page and whatever it asks. Default false.
+	PasswordGrant bool `yaml:"password_grant"`
 }
 
 // Federation is about the issuers that federated credentials name. Which of them is trusted

@@ -117,6 +117,8 @@ type Grant struct {
 	Client id.App `json:"client"`
 	Scope  string `json:"scope"` // as requested
 	Nonce  string `json:"nonce,omitempty"`
+	// Proved says that the client proved itself by a credential, and has to do so again.
+	Proved bool `json:"proved,omitempty"`
 	// Session is the id of the browser session, for session_state.
 	Session  string    `json:"session"`
 	SignedIn time.Time `json:"signed_in"` // auth_time

@@ -39,20 +39,19 @@ func (m *Room) user(r *http.Request, t tokenRequest, s segment, run userGrant) (
 // proveClient checks the credential of a client that has one, and reports whether it is a
 // public client, which must send none. Refusals: 700025, 7000218 and those of the credential.
 func (m *Room) proveClient(r *http.Request, q userRequest, s segment) (public bool, err error) {
-	none := q.secret.Empty() && q.assertion.Empty()
-	switch {
-	case q.client.firstParty && !none:
-		return false, fail(700025, string(q.client.app))
-	case none && (q.client.firstParty || q.client.fallback):
-		return true, nil
-	case none && q.redirect != "":
-		public, err := q.client.redirect(q.redirect)
-		if err != nil || public {
-			return public, err
+	none, public := q.secret.Empty() && q.assertion.Empty(), q.client.fallback
+	if q.redirect != "" { // which registration of a client with several is meant
+		if public, err = q.client.redirect(q.redirect); err != nil {
+			return false, err
 		}
-		return false, fail(7000218, string(q.client.app))
+	}
+	switch {
+	case none && public:
+		return true, nil
 	case none:
 		return false, fail(7000218, string(q.client.app))
+	case q.client.firstParty || q.redirect != "" && public:
+		return false, fail(700025, string(q.client.app))
 	}
 	cq := clientRequest{tokenRequest: q.tokenRequest, tenant: s.tenant, segment: s.text}
 	sp, _, err := m.authenticate(r.Context(), cq, q.client.app)
@@ -77,6 +76,7 @@ func (m *Room) authorizationCode(r *http.Request, q userRequest, s segment) (gra
 	}
 	code, family, err := m.signin.RedeemCode(r.Context(), signin.Presented{Code: q.code, Client: q.client.app, Redirect: q.redirect, Verifier: q.verifier.Reveal()})
 	q.grant, q.interactive = code.Grant, true
+	q.grant.Proved = !q.public
 	if err == nil && code.Challenge == "" && q.public {
 		err = signin.ErrVerifier // a public client without PKCE gets no code; this is the second lock
 	}
@@ -118,6 +118,9 @@ func (m *Room) refreshToken(r *http.Request, q userRequest, s segment) (grantedT
 	}
 	grant, err := m.signin.Refreshed(r.Context(), q.refresh, q.client.app)
 	q.grant = grant
+	if err == nil && grant.Proved && q.public {
+		err = fail(7000218, string(q.client.app))
+	}
 	if err == nil {
 		err = inSegment(s, grant.Tenant)
 	}
