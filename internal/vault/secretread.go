@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/sealring/sealring/internal/store"
 )
@@ -16,7 +17,12 @@ func (s *Service) GetSecret(ctx context.Context, v Vault, name, wanted string) (
 	var x Secret
 	var sealed []byte
 	err := s.db.View(ctx, func(tx *store.Tx) error {
-		h, err := s.living(ctx, tx, v, name)
+		found := false
+		var err error
+		if x, sealed, found, err = atOnce(ctx, tx, v, name, wanted); err != nil || found {
+			return err
+		}
+		h, err := s.living(ctx, tx, v, name) // to say what is missing
 		if err != nil {
 			return err
 		}
@@ -37,6 +43,28 @@ func (s *Service) GetSecret(ctx context.Context, v Vault, name, wanted string) (
 		return Secret{}, err
 	}
 	return x, nil
+}
+
+// atOnce reads a version of a secret that is there by one statement: reading secrets is what
+// vaults do most.
+func atOnce(ctx context.Context, tx *store.Tx, v Vault, name, wanted string) (x Secret, sealed []byte, found bool, err error) {
+	if !ValidSecretName(name) {
+		return x, nil, false, nil
+	}
+	var spelled string
+	err = tx.Query(ctx, func(r store.Row) (err error) {
+		x, err = scanVersion(r, &sealed, &spelled)
+		found = err == nil
+		return err
+	}, "SELECT "+versionColumns+`, value, name FROM vault_secret_versions JOIN
+		(SELECT vault AS its_vault, name_key AS its_name, name, current FROM vault_secrets WHERE vault = $1 AND name_key = $2 AND deleted_at = 0
+			AND EXISTS (SELECT 1 FROM vaults WHERE uid = $1 AND deleted_at = 0)) AS living
+		ON vault = its_vault AND name_key = its_name AND version = CASE WHEN $3 = '' THEN current ELSE $3 END`, v.UID, nameKey(name), strings.ToLower(wanted))
+	if err != nil {
+		return x, nil, false, fmt.Errorf("read secret %s of vault %s: %w", name, v.Name, err)
+	}
+	x.Name = spelled
+	return x, sealed, found, nil
 }
 
 // GetDeletedSecret returns the current version of a soft-deleted secret, without a value.

@@ -53,7 +53,7 @@ func (h *house) sleep(d time.Duration) {
 	h.at = h.at.Add(d)
 }
 
-func newHouse(t *testing.T, db *store.DB) *house {
+func newHouse(t testing.TB, db *store.DB) *house {
 	t.Helper()
 	h := &house{db: db, at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	kek, err := seal.ParseKEK([]byte("sealring-kek-1 " + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)) + "\n"))
@@ -77,7 +77,7 @@ func newHouse(t *testing.T, db *store.DB) *house {
 }
 
 // ctx is a context with an actor.
-func ctx(t *testing.T) context.Context {
+func ctx(t testing.TB) context.Context {
 	return audit.WithActor(t.Context(), audit.Actor{Tenant: tenantA, Object: someone, Type: "Application"})
 }
 
@@ -85,7 +85,7 @@ func vaultID(sub id.Subscription, group, name string) resource.ID {
 	return resource.GroupID(sub, group).Child(vault.Type, name)
 }
 
-func (h *house) create(t *testing.T, vid resource.ID, tenant id.Tenant, change func(*vault.Settings)) vault.Vault {
+func (h *house) create(t testing.TB, vid resource.ID, tenant id.Tenant, change func(*vault.Settings)) vault.Vault {
 	t.Helper()
 	s := vault.Settings{Location: "westeurope", Tenant: tenant}
 	if change != nil {
@@ -98,7 +98,7 @@ func (h *house) create(t *testing.T, vid resource.ID, tenant id.Tenant, change f
 	return v
 }
 
-func (h *house) set(t *testing.T, v vault.Vault, name, value string) vault.Secret {
+func (h *house) set(t testing.TB, v vault.Vault, name, value string) vault.Secret {
 	t.Helper()
 	x, err := h.SetSecret(ctx(t), v, name, secret.New(value), vault.SecretChange{})
 	if err != nil {
