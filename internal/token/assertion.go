@@ -76,9 +76,15 @@ func AssertionAudiences(authority, tenant string) []string {
 
 // CheckCertificate refuses certificates that are too weak to authenticate with: RSA below
 // 2048 bits, curves other than P-256, other kinds of key, SHA-1 or MD5 signatures (S-39).
+// A certificate that signed itself may have done so with SHA-1, as those do that the Azure
+// CLI makes: nobody trusts that signature, since the key itself is registered.
 func CheckCertificate(c *x509.Certificate) error {
 	switch c.SignatureAlgorithm {
-	case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.MD5WithRSA, x509.MD2WithRSA, x509.DSAWithSHA1, x509.DSAWithSHA256:
+	case x509.SHA1WithRSA, x509.ECDSAWithSHA1:
+		if len(c.RawSubject) == 0 || !bytes.Equal(c.RawSubject, c.RawIssuer) {
+			return ErrKeyWeak.With("the certificate is signed with %v", c.SignatureAlgorithm)
+		}
+	case x509.MD5WithRSA, x509.MD2WithRSA, x509.DSAWithSHA1, x509.DSAWithSHA256:
 		return ErrKeyWeak.With("the certificate is signed with %v", c.SignatureAlgorithm)
 	}
 	switch key := c.PublicKey.(type) {

@@ -213,9 +213,13 @@ func TestCheckCertificate(t *testing.T) {
 		"RSA 2048": {rsaCert, nil}, "P-256": {ecCert, nil},
 		"RSA 1024":        {certify(weak), token.ErrKeyWeak},
 		"SHA-1 signature": {&x509.Certificate{SignatureAlgorithm: x509.SHA1WithRSA, PublicKey: &ours.PublicKey}, token.ErrKeyWeak},
-		"MD5 signature":   {&x509.Certificate{SignatureAlgorithm: x509.MD5WithRSA, PublicKey: &ours.PublicKey}, token.ErrKeyWeak},
-		"even exponent":   {&x509.Certificate{PublicKey: &rsa.PublicKey{N: ours.N, E: 2}}, token.ErrKeyWeak},
-		"unknown key":     {&x509.Certificate{PublicKey: 7}, token.ErrKeyWeak},
+		"SHA-1 signature of another": {&x509.Certificate{SignatureAlgorithm: x509.SHA1WithRSA, PublicKey: &ours.PublicKey,
+			RawSubject: []byte("a"), RawIssuer: []byte("b")}, token.ErrKeyWeak},
+		"SHA-1 signature of its own, as the Azure CLI makes it": {&x509.Certificate{SignatureAlgorithm: x509.SHA1WithRSA, PublicKey: &ours.PublicKey,
+			RawSubject: []byte("a"), RawIssuer: []byte("a")}, nil},
+		"MD5 signature": {&x509.Certificate{SignatureAlgorithm: x509.MD5WithRSA, PublicKey: &ours.PublicKey}, token.ErrKeyWeak},
+		"even exponent": {&x509.Certificate{PublicKey: &rsa.PublicKey{N: ours.N, E: 2}}, token.ErrKeyWeak},
+		"unknown key":   {&x509.Certificate{PublicKey: 7}, token.ErrKeyWeak},
 	} {
 		if err := token.CheckCertificate(c.cert); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
