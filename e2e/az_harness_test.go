@@ -209,3 +209,12 @@ func words(command string) []string {
 	}
 	return out
 }
+
+// decode runs a command and reads the JSON that it prints.
+func (a *azure) decode(v any, command string) {
+	a.t.Helper()
+	out := a.ok(command)
+	if err := json.Unmarshal([]byte(out), v); err != nil {
+		a.t.Fatalf("az %s: %v in %q", command, err, out)
+	}
+}

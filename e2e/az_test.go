@@ -23,8 +23,19 @@ func TestAzureCLI(t *testing.T) {
 	}{
 		{"cloud and account", azAccount},
 		{"groups", azGroups},
+		{"identities", azIdentities},
+		{"machines", azMachines},
+		{"web apps", azWebApps},
 		{"roles", azRoles},
 		{"vaults", azVaults},
+		{"resources", azResources},
+		{"tags", azTags},
+		{"locks", azLocks},
+		{"federated credentials", azFederatedCredentials},
+		{"associated resources", azAssociated},
+		{"directory", azDirectory},
+		{"pipelines", azForPipelines},
+		{"managed identity", azAsIdentity},
 	} {
 		t.Run(area.name, func(t *testing.T) { area.try(a.with(t)) })
 	}
