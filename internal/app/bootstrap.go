@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/secret"
@@ -23,8 +24,9 @@ const adminSecretFile = "admin.secret"
 // further lines those that it replaced.
 const adminSecretIDFile = "admin.secret.id"
 
-// bootstrapLife is how long the first credential of a server that others can reach works (S-55).
-const bootstrapLife = time.Hour
+// onceSuffix is added to the name of the secret's file for the one that says that the secret
+// works once; commands on this host then exchange it for one that stays (client.AdminToken).
+const onceSuffix = ".once"
 
 // ownerAssignment is the name of the administrator's assignment: fixed, so that a first
 // start that was cut off can be repeated.
@@ -42,6 +44,9 @@ func (s *Server) bootstrap(ctx context.Context) error {
 		if err := s.foundDirectory(ctx); err != nil {
 			return fmt.Errorf("found the directory: %w", err)
 		}
+	}
+	if err := s.founder().administrator(ctx, s.in.tenant, s.in.adminApp); err != nil {
+		return fmt.Errorf("give the administrator its directory role: %w", err)
 	}
 	if s.in.complete {
 		return s.keepAdminSecret(ctx)
@@ -88,7 +93,7 @@ func (s *Server) foundDirectory(ctx context.Context) error {
 // addresses. The secret that the file held ends with that, so removing the file and starting
 // again is rotation; other credentials, such as those of replicas with their own data
 // directories, stay. On loopback it works until it is rotated; where others can reach the
-// server it works for an hour and is for making a real credential (S-55).
+// server it works once within an hour, to make a real credential (S-55).
 func (s *Server) keepAdminSecret(ctx context.Context) error {
 	lifetime := s.c.adminSecretLife()
 	named, err := os.ReadFile(s.dir.file(adminSecretIDFile))
@@ -100,6 +105,9 @@ func (s *Server) keepAdminSecret(ctx context.Context) error {
 		return err
 	}
 	value, err := s.newAdminSecret(ctx, old, lifetime)
+	if err == nil {
+		err = s.markOnce(lifetime != directory.Unlimited)
+	}
 	if err == nil {
 		err = s.dir.replace(adminSecretFile, []byte(value.Reveal()))
 	}
@@ -130,7 +138,7 @@ func (s *Server) newAdminSecret(ctx context.Context, old []string, lifetime time
 			}
 			names = append(names, id)
 		}
-		made, v, err := s.directory.AddSecret(ctx, tx, s.in.tenant, s.in.adminApp, directory.NewSecret{DisplayName: "made by sealring up", Lifetime: lifetime})
+		made, v, err := addAdminSecret(ctx, tx, s.directory, s.in.tenant, s.in.adminApp, "made by sealring up", lifetime)
 		if err != nil {
 			return err
 		}
@@ -153,8 +161,28 @@ func (s *Server) adminSecretFits(ctx context.Context, named []string, lifetime t
 	}
 	for _, c := range secrets {
 		if len(named) > 0 && c.KeyID == named[0] {
-			return c.End.Sub(c.Start) == lifetime, nil
+			return (c.End.Sub(c.Start) == directory.Unlimited) == (lifetime == directory.Unlimited), nil
 		}
 	}
 	return true, nil
+}
+
+// markOnce says in a file beside the secret whether it works once.
+func (s *Server) markOnce(once bool) error {
+	if once {
+		return s.dir.replace(adminSecretFile+onceSuffix, []byte("the secret beside this file works once: the first command of sealring on this host exchanges it\n"))
+	}
+	if err := os.Remove(s.dir.file(adminSecretFile + onceSuffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// addAdminSecret makes a secret of an administrator: one that stays, or, where others can
+// reach the server, one for a single use within the hour (S-55).
+func addAdminSecret(ctx context.Context, tx *store.Tx, d *directory.Directory, tenant id.Tenant, app id.App, name string, lifetime time.Duration) (directory.Secret, secret.Text, error) {
+	if lifetime == directory.BootstrapLife {
+		return d.AddBootstrapSecret(ctx, tx, tenant, app, name)
+	}
+	return d.AddSecret(ctx, tx, tenant, app, directory.NewSecret{DisplayName: name, Lifetime: lifetime})
 }

@@ -392,7 +392,9 @@ func TestAdminSecretFitsWhoCanReachTheServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.identity(t)
+		if address == "127.0.0.1" { // elsewhere it works once: TestTheFirstSecretWorksOnce
+			s.identity(t)
+		}
 		secrets, _, err := s.directory.Credentials(t.Context(), s.in.tenant, s.in.adminApp)
 		if err != nil || len(secrets) != 1 {
 			t.Fatalf("%s: %d secrets, %v", address, len(secrets), err)

@@ -13,6 +13,7 @@ import (
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/rbac"
+	"github.com/sealring/sealring/internal/relation"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
 )
@@ -27,7 +28,7 @@ type founder struct {
 // founder is the server's.
 func (s *Server) founder() founder { return founder{s.db, s.domain} }
 
-// tenant makes a tenant with an administrator, an application without credentials.
+// tenant makes a tenant with a global administrator, an application without credentials.
 func (f founder) tenant(ctx context.Context, tx *store.Tx, n directory.NewTenant) (t directory.Tenant, app directory.Application, sp directory.ServicePrincipal, err error) {
 	if t, err = f.directory.CreateTenant(ctx, tx, n); err != nil {
 		return t, app, sp, err
@@ -39,7 +40,27 @@ func (f founder) tenant(ctx context.Context, tx *store.Tx, n directory.NewTenant
 	sp, err = f.directory.CreateServicePrincipal(ctx, tx, directory.NewServicePrincipal{
 		Tenant: t.ID, Kind: directory.KindApplication, DisplayName: app.DisplayName, App: app.App,
 	})
+	if err == nil {
+		err = f.relations.AddRoleMemberIn(ctx, tx, t.ID, relation.GlobalAdministrator, sp.ID)
+	}
 	return t, app, sp, err
+}
+
+// administrator gives the administrator of a tenant that an earlier release founded the
+// directory role that new ones begin with. It does nothing where somebody has the role.
+func (f founder) administrator(ctx context.Context, tenant id.Tenant, app id.App) error {
+	members, err := f.relations.RoleMembers(ctx, tenant, relation.GlobalAdministrator)
+	if err != nil || len(members) > 0 {
+		return err
+	}
+	sp, err := f.directory.ServicePrincipalByApp(ctx, tenant, app)
+	if errors.Is(err, directory.ErrServicePrincipalNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.relations.AddRoleMember(ctx, tenant, relation.GlobalAdministrator, sp.ID)
 }
 
 // subscription makes a subscription with the resource group `default` and its first Owner.
@@ -233,7 +254,7 @@ func (e *Estate) Subscriptions(ctx context.Context, tenant id.Tenant) ([]Subscri
 // where only this machine can reach the server, else S-55's hour.
 func (c Config) adminSecretLife() time.Duration {
 	if address, err := netip.ParseAddr(c.Listen.Address); err != nil || !address.IsLoopback() {
-		return bootstrapLife
+		return directory.BootstrapLife
 	}
 	return directory.Unlimited
 }
