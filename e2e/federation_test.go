@@ -66,7 +66,7 @@ func (o *outsideIssuer) keys() []byte {
 }
 
 // token writes a token of the issuer to a file, as a cluster projects it: the audience is a
-// list. A claim of edits that is nil is taken out.
+// list. The line break behind it is a person's (TE-90). A claim of edits that is nil is taken out.
 func (o *outsideIssuer) token(edits map[string]any) string {
 	o.t.Helper()
 	now := time.Now()
@@ -88,7 +88,7 @@ func (o *outsideIssuer) token(edits map[string]any) string {
 		o.t.Fatal(err)
 	}
 	file := filepath.Join(o.t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
 		o.t.Fatal(err)
 	}
 	return file

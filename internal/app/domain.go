@@ -13,12 +13,14 @@ import (
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/seal"
 	"github.com/sealring/sealring/internal/store"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // domain is the services that a server and the commands on its host share: who there is,
 // what there is, and who may do what.
 type domain struct {
 	directory *directory.Directory
+	trust     *trust.Service
 	relations *relation.Service
 	resources *resource.Service
 	groups    *managementgroup.Service
@@ -31,9 +33,12 @@ type domain struct {
 func newDomain(c Config, db *store.DB, log *audit.Log, sealer *seal.Sealer, audiences []directory.Audience) (d domain, err error) {
 	ids := id.NewSource(c.Rand)
 	d.directory, err = directory.New(directory.Config{
-		Store: db, Audit: log, IDs: ids, Rand: c.Rand, Now: c.Now, Audiences: audiences, Hasher: sealer, FederatedLimit: c.federatedLimit(),
+		Store: db, Audit: log, IDs: ids, Rand: c.Rand, Now: c.Now, Audiences: audiences, Hasher: sealer,
 	})
 	if err != nil {
+		return d, err
+	}
+	if d.trust, err = trust.New(trust.Config{Store: db, Audit: log, Directory: d.directory, IDs: ids, Now: c.Now, Limit: c.federatedLimit()}); err != nil {
 		return d, err
 	}
 	if d.relations, err = relation.New(relation.Config{Store: db, Audit: log, Directory: d.directory, IDs: ids, Now: c.Now}); err != nil {

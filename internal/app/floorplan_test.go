@@ -24,7 +24,7 @@ var everyone = []string{"internal/id", "internal/fault", "internal/secret"}
 var (
 	lobby  = []string{"internal/bearer", "internal/httpd", "internal/odata", "internal/paging", "internal/localtoken"}
 	domain = []string{
-		"internal/workload", "internal/managedidentity", "internal/managementgroup", "internal/managementlock", "internal/rbac", "internal/directory", "internal/relation", "internal/registration",
+		"internal/workload", "internal/managedidentity", "internal/managementgroup", "internal/managementlock", "internal/rbac", "internal/directory", "internal/relation", "internal/registration", "internal/entitlement", "internal/trust",
 		"internal/resource", "internal/vault", "internal/token", "internal/keyring", "internal/audit", "internal/signin", "internal/federation",
 		"internal/deployment", "internal/template", "internal/template/value",
 	}
@@ -90,21 +90,23 @@ var floorPlan = map[string][]string{
 	"internal/localtoken/corpus": {},
 
 	"internal/workload":              {"internal/audit", "internal/resource"},
-	"internal/managedidentity":       {"internal/directory", "internal/resource", "internal/token", "internal/audit", "internal/store"},
+	"internal/managedidentity":       {"internal/directory", "internal/entitlement", "internal/resource", "internal/token", "internal/audit", "internal/store", "internal/trust"},
 	"internal/managementgroup":       {"internal/resource", "internal/audit", "internal/store"},
 	"internal/managementlock":        {"internal/resource", "internal/audit", "internal/store"},
 	"internal/rbac":                  {"internal/resource", "internal/audit", "internal/store", "internal/rbac/pattern", "internal/rbac/condition", "internal/rbac/holding"},
 	"internal/rbac/holding":          {"internal/resource"},
 	"internal/rbac/condition":        {"internal/rbac/pattern"},
 	"internal/rbac/pattern":          {},
-	"internal/directory":             {"internal/directory/builtin", "internal/audit", "internal/store", "internal/seal", "internal/federation/expression", "internal/federation/jwks"},
+	"internal/directory":             {"internal/directory/builtin", "internal/audit", "internal/store", "internal/seal"},
 	"internal/federation/expression": {},
 	"internal/federation/jwks":       {},
 	"internal/federation":            {"internal/token", "internal/outbound", "internal/federation/expression", "internal/federation/jwks"},
 	"internal/outbound":              {},
 	"internal/directory/builtin":     {},
+	"internal/trust":                 {"internal/audit", "internal/directory", "internal/store", "internal/federation/expression", "internal/federation/jwks"},
 	"internal/relation":              {"internal/audit", "internal/directory", "internal/store"},
 	"internal/registration":          {"internal/audit", "internal/directory", "internal/relation", "internal/store"},
+	"internal/entitlement":           {"internal/directory", "internal/relation"},
 	"internal/resource":              {"internal/audit", "internal/store"},
 	"internal/vault":                 {"internal/audit", "internal/store", "internal/seal", "internal/resource"},
 	"internal/token":                 {},

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/sealring/sealring/internal/config"
+	"github.com/sealring/sealring/internal/entitlement"
 	"github.com/sealring/sealring/internal/localtoken"
 	"github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/nameproxy"
@@ -36,8 +37,12 @@ func (s *Server) buildWorkloads(_ context.Context) (err error) {
 	if err := s.buildDeployments(); err != nil {
 		return err
 	}
+	s.entitlements, err = entitlement.New(entitlement.Config{Directory: s.directory, Relations: s.relations, Graph: s.in.url("graph")})
+	if err != nil {
+		return err
+	}
 	s.identities, err = managedidentity.New(managedidentity.Config{
-		Store: s.db, Audit: s.audit, Resources: s.resources, Directory: s.directory, Issuer: s.issuer, Keys: s.keys, Now: s.c.Now,
+		Store: s.db, Audit: s.audit, Resources: s.resources, Directory: s.directory, Trust: s.trust, Entitlements: s.entitlements, Issuer: s.issuer, Keys: s.keys, Now: s.c.Now,
 		Lifetime: s.c.Tokens.ManagedIdentity, KeepOnChange: s.c.Azure.On(s.c.Azure.Cache24h), Strict: s.c.Azure.Preset == "strict", OneFederatedWrite: s.c.federationLimits(),
 		Removed: []func(context.Context, *store.Tx, resource.ID) error{s.vaults.DeleteInGroup, s.removeAssignments, s.deployments.RemoveScope},
 	})
@@ -103,7 +108,7 @@ func (s *Server) buildSignIn(f *front) error {
 	f.graph, err = graph.New(graph.Config{
 		Graph: s.in.url("graph"), Authority: s.in.url("login"),
 		Audiences:     s.audiencesOf("graph", "https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"),
-		Authenticator: s.bearer, Directory: s.directory, Relations: s.relations, Registrations: registrations, Audit: s.audit,
+		Authenticator: s.bearer, Directory: s.directory, Trust: s.trust, Relations: s.relations, Registrations: registrations, Audit: s.audit,
 		Pages: s.pages, Log: s.c.Log, Now: s.c.Now, IDs: s.ids,
 	})
 	return err

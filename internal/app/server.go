@@ -17,6 +17,7 @@ import (
 	"github.com/sealring/sealring/internal/config"
 	"github.com/sealring/sealring/internal/deployment"
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/entitlement"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
@@ -53,11 +54,12 @@ type Server struct {
 	issuer     *token.Issuer
 	bearer     *bearer.Authenticator
 	domain
-	identities *managedidentity.Service
-	vaults     *vault.Service
-	workloads  *workload.Registry
-	pages      *paging.Tokens
-	rooms      rooms
+	identities   *managedidentity.Service
+	entitlements *entitlement.Service
+	vaults       *vault.Service
+	workloads    *workload.Registry
+	pages        *paging.Tokens
+	rooms        rooms
 
 	deployments *deployment.Service
 	access      *httpd.AccessLog // nil: access lines go through the log

@@ -27,8 +27,8 @@ func (s *Server) newSignIn() (*sts.Room, error) {
 		Federation: outside, IdentityLifetime: s.c.Tokens.ManagedIdentity,
 		Authority: s.in.url("login"), Graph: s.in.url("graph"),
 		Hosts:     []string{"localhost:" + strconv.Itoa(port(s.listeners.tls)), "localhost", "login." + s.in.domain}, // MSAL drops ports
-		Directory: s.directory, Keys: s.keys, Issuer: s.issuer, Audit: s.audit, SignIn: kept, Hasher: s.sealer, Grants: delegated{s.directory, s.relations},
-		Log: s.c.Log, Now: s.c.Now, Rand: s.c.Rand, IDs: s.ids,
+		Directory: s.directory, Trust: s.trust, Keys: s.keys, Issuer: s.issuer, Audit: s.audit, SignIn: kept, Hasher: s.sealer, Grants: delegated{s.directory, s.relations}, Entitlements: s.entitlements,
+		PasswordGrant: s.c.Tokens.PasswordGrant, Log: s.c.Log, Now: s.c.Now, Rand: s.c.Rand, IDs: s.ids,
 	})
 }
 

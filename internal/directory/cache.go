@@ -66,9 +66,7 @@ type state struct {
 	users        map[id.Object]*User
 	upns         map[nameIn]*User
 	people       map[id.Tenant][]*User // by object id
-	federated    map[id.App][]FederatedCredential
 	floors       map[id.Object]time.Time // from when on tokens are accepted
-	singleUse    map[id.App]bool
 }
 
 // cache holds the state and the keys that are newer in the store. A reader that finds such
@@ -96,7 +94,7 @@ func newCache(db *store.DB) *cache {
 		tenants: map[id.Tenant]Tenant{}, domains: map[string]id.Tenant{}, applications: map[id.App]*storedApplication{}, uris: map[uriIn]id.App{},
 		principals: map[id.Object]*ServicePrincipal{}, byApp: map[appIn]*ServicePrincipal{}, ordered: map[id.Tenant][]*ServicePrincipal{},
 		users: map[id.Object]*User{}, upns: map[nameIn]*User{}, people: map[id.Tenant][]*User{},
-		federated: map[id.App][]FederatedCredential{}, floors: map[id.Object]time.Time{}, registered: map[id.Object]*storedApplication{}, registry: map[id.Tenant][]*storedApplication{}, singleUse: map[id.App]bool{},
+		floors: map[id.Object]time.Time{}, registered: map[id.Object]*storedApplication{}, registry: map[id.Tenant][]*storedApplication{},
 	}}
 }
 
@@ -179,12 +177,8 @@ func (s *state) remove(key string) {
 			delete(s.registered, a.ID)
 			s.registry[a.Tenant] = slices.DeleteFunc(slices.Clone(s.registry[a.Tenant]), func(o *storedApplication) bool { return o == a })
 		}
-	case "c":
-		delete(s.federated, id.App(name))
 	case "f":
 		delete(s.floors, id.Object(name))
-	case "o":
-		delete(s.singleUse, id.App(name))
 	case "u":
 		s.removeUser(id.Object(name))
 	case "p":
@@ -231,11 +225,7 @@ func (s *state) add(rows loadedRows) {
 		s.ordered[tenant] = list
 	}
 	s.addUsers(rows.users)
-	s.addFederated(rows.federated)
 	maps.Copy(s.floors, rows.floors)
-	for _, app := range rows.singleUse {
-		s.singleUse[app] = true
-	}
 }
 
 // compareObjects orders object ids.
@@ -247,15 +237,13 @@ type loadedRows struct {
 	applications []*storedApplication
 	principals   []*ServicePrincipal
 	users        []*User
-	federated    []FederatedCredential
 	floors       map[id.Object]time.Time
-	singleUse    []id.App
 }
 
 // read loads everything, or the objects of keys.
 func (l *loadedRows) read(ctx context.Context, tx *store.Tx, all bool, keys []string) error {
 	if all {
-		keys = []string{"t/", "a/", "p/", "u/", "c/", "f/", "o/"}
+		keys = []string{"t/", "a/", "p/", "u/", "f/"}
 	}
 	for _, k := range keys {
 		kind, name, _ := strings.Cut(k, "/")
@@ -269,12 +257,8 @@ func (l *loadedRows) read(ctx context.Context, tx *store.Tx, all bool, keys []st
 			err = l.readPrincipals(ctx, tx, name)
 		case "u":
 			err = l.readUsers(ctx, tx, name)
-		case "c":
-			err = l.readFederated(ctx, tx, name)
 		case "f":
 			err = l.readFloors(ctx, tx, name)
-		case "o":
-			err = l.readSingleUse(ctx, tx, name)
 		}
 		if err != nil {
 			return err

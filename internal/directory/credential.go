@@ -163,7 +163,7 @@ func (d *Directory) AuthenticateSecret(ctx context.Context, tenant id.Tenant, ap
 	if !tooLong { // also for a client that does not exist, so that time does not tell one from the other (S-54)
 		hash = d.hash.MAC(macPurpose, secretInput(app, value))
 	}
-	sp, err := d.signInPrincipal(ctx, tenant, app)
+	sp, err := d.SignInPrincipal(ctx, tenant, app)
 	if err != nil {
 		return ServicePrincipal{}, Secret{}, err
 	}
@@ -197,7 +197,7 @@ func (d *Directory) AuthenticateSecret(ctx context.Context, tenant id.Tenant, ap
 // expired ones included, for checking a client assertion.
 // Errors: ErrServicePrincipalNotFound, ErrDisabled.
 func (d *Directory) Certificates(ctx context.Context, tenant id.Tenant, app id.App) (ServicePrincipal, []Certificate, error) {
-	sp, err := d.signInPrincipal(ctx, tenant, app)
+	sp, err := d.SignInPrincipal(ctx, tenant, app)
 	if err != nil {
 		return ServicePrincipal{}, nil, err
 	}
@@ -212,9 +212,9 @@ func (d *Directory) Certificates(ctx context.Context, tenant id.Tenant, app id.A
 	return sp, nil, nil
 }
 
-// signInPrincipal finds who signs in. Errors: ErrServicePrincipalNotFound, ErrDisabled with
+// SignInPrincipal finds who signs in. Errors: ErrServicePrincipalNotFound, ErrDisabled with
 // the principal, for the record.
-func (d *Directory) signInPrincipal(ctx context.Context, tenant id.Tenant, app id.App) (ServicePrincipal, error) {
+func (d *Directory) SignInPrincipal(ctx context.Context, tenant id.Tenant, app id.App) (ServicePrincipal, error) {
 	sp, err := d.ServicePrincipalByApp(ctx, tenant, app)
 	if err != nil {
 		return ServicePrincipal{}, err

@@ -13,7 +13,6 @@
 package directory
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -60,9 +59,6 @@ type Config struct {
 	Now  func() time.Time
 	// Hasher keys the hash under which client secrets are stored: *seal.Sealer.
 	Hasher hasher
-	// FederatedLimit is how many federated credentials an application or identity may have; 0
-	// means 1,000.
-	FederatedLimit int
 	// Audiences are further names of resources, beside the built-in table: our own hosts.
 	Audiences []Audience
 }
@@ -81,8 +77,6 @@ type Directory struct {
 	hash  hasher
 	names audienceTable
 	cache *cache
-	// maxFederated is how many federated credentials an owner may have.
-	maxFederated int
 	// hashers holds a place for every password that may be hashed at the same time.
 	hashers chan struct{}
 }
@@ -96,7 +90,7 @@ func New(c Config) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Directory{audit: c.Audit, ids: c.IDs, rand: c.Rand, now: c.Now, hash: c.Hasher, names: names, cache: newCache(c.Store), maxFederated: cmp.Or(c.FederatedLimit, maxFederated), hashers: make(chan struct{}, hashersAtOnce)}
+	d := &Directory{audit: c.Audit, ids: c.IDs, rand: c.Rand, now: c.Now, hash: c.Hasher, names: names, cache: newCache(c.Store), hashers: make(chan struct{}, hashersAtOnce)}
 	c.Store.Subscribe(Topic, d.cache.invalidate)
 	return d, nil
 }

@@ -42,12 +42,6 @@ type world struct {
 
 func newWorld(t *testing.T, db *store.DB) *world {
 	t.Helper()
-	return newLimited(t, db, 0)
-}
-
-// newLimited is newWorld with a limit of federated credentials; 0 is the usual one.
-func newLimited(t *testing.T, db *store.DB, federated int) *world {
-	t.Helper()
 	w := &world{t: t, db: db, now: noon}
 	now := func() time.Time { return w.now }
 	var err error
@@ -55,7 +49,7 @@ func newLimited(t *testing.T, db *store.DB, federated int) *world {
 		t.Fatal(err)
 	}
 	w.Directory, err = directory.New(directory.Config{
-		Store: db, Audit: w.log, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: now, Hasher: testHasher{}, FederatedLimit: federated,
+		Store: db, Audit: w.log, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: now, Hasher: testHasher{},
 		Audiences: []directory.Audience{{AppID: directory.KeyVaultApp, Name: "https://vault.sealring.internal:8443"}},
 	})
 	if err != nil {

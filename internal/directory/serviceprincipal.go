@@ -160,9 +160,6 @@ func (d *Directory) DeleteServicePrincipal(ctx context.Context, tx *store.Tx, te
 	if err != nil {
 		return fmt.Errorf("delete service principal %s: %w", object, err)
 	}
-	if err := d.dropFederatedOf(ctx, tx, object); err != nil {
-		return err
-	}
 	return d.touched(ctx, tx, n, object, "directory.servicePrincipal.delete", nil)
 }
 

@@ -93,6 +93,7 @@ type tokenKey struct {
 	resource id.App // the application that the audience belongs to
 	version  token.Version
 	capable  bool
+	says     string // entitlement.Entitlement.Key
 }
 
 // principalTokens are the cached tokens of one identity. Invalidated as a whole by changes

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"time"
 
-	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // FederatedType is the resource type of an identity's federated credentials.
@@ -19,22 +19,26 @@ const FederatedType = Type + "/federatedIdentityCredentials"
 // way, where Config.OneFederatedWrite says that it is refused.
 var ErrBusy = fault.New(fault.Conflict, "Too many concurrent requests for the federated identity credentials of this identity. Try again.")
 
-// trust is what this package needs of the directory to let outside issuers prove an identity,
-// and to end what was proved; *directory.Directory has it.
-type trust interface {
-	WriteFederatedCredential(ctx context.Context, tx *store.Tx, w directory.FederatedWrite) (directory.FederatedCredential, bool, error)
+// credentials keeps what outside issuers may prove; *trust.Service is one.
+type credentials interface {
+	WriteFederatedCredential(ctx context.Context, tx *store.Tx, w trust.FederatedWrite) (trust.FederatedCredential, bool, error)
 	DeleteFederatedCredential(ctx context.Context, tx *store.Tx, tenant id.Tenant, app id.App, name string) error
-	FederatedCredentials(ctx context.Context, tenant id.Tenant, app id.App) ([]directory.FederatedCredential, error)
+	FederatedCredentials(ctx context.Context, tenant id.Tenant, app id.App) ([]trust.FederatedCredential, error)
+	RemoveOwner(ctx context.Context, tx *store.Tx, app id.App) error
+}
+
+// revoker ends tokens; *directory.Directory is one.
+type revoker interface {
 	RevokeTokens(ctx context.Context, tx *store.Tx, tenant id.Tenant, object id.Object) (time.Time, error)
 	TokensFrom(ctx context.Context, object id.Object) (time.Time, error)
 }
 
 // PutFederated creates or replaces a federated credential of a user-assigned identity; it
 // reports whether it is new. Errors: resource.ErrNotFound, ErrBusy, those of
-// directory.WriteFederatedCredential.
-func (s *Service) PutFederated(ctx context.Context, identity resource.ID, name string, edit func(c *directory.FederatedCredential) error) (out directory.FederatedCredential, created bool, err error) {
+// trust.WriteFederatedCredential.
+func (s *Service) PutFederated(ctx context.Context, identity resource.ID, name string, edit func(c *trust.FederatedCredential) error) (out trust.FederatedCredential, created bool, err error) {
 	err = s.writeFederated(ctx, identity, func(tx *store.Tx, u UserAssigned) (err error) {
-		out, created, err = s.directory.WriteFederatedCredential(ctx, tx, directory.FederatedWrite{Tenant: u.Tenant, App: u.ClientID, Name: name, Edit: edit})
+		out, created, err = s.trust.WriteFederatedCredential(ctx, tx, trust.FederatedWrite{Tenant: u.Tenant, App: u.ClientID, Name: name, Edit: edit})
 		if err != nil {
 			return err
 		}
@@ -47,12 +51,12 @@ func (s *Service) PutFederated(ctx context.Context, identity resource.ID, name s
 // Errors: resource.ErrNotFound for the identity, ErrBusy.
 func (s *Service) DeleteFederated(ctx context.Context, identity resource.ID, name string) (bool, error) {
 	err := s.writeFederated(ctx, identity, func(tx *store.Tx, u UserAssigned) error {
-		if err := s.directory.DeleteFederatedCredential(ctx, tx, u.Tenant, u.ClientID, name); err != nil {
+		if err := s.trust.DeleteFederatedCredential(ctx, tx, u.Tenant, u.ClientID, name); err != nil {
 			return err
 		}
 		return s.record(ctx, tx, u.Resource.ID.Child("federatedIdentityCredentials", name), "delete", false)
 	})
-	if errors.Is(err, directory.ErrFederatedNotFound) {
+	if errors.Is(err, trust.ErrFederatedNotFound) {
 		return false, nil
 	}
 	return err == nil, err
@@ -77,12 +81,12 @@ func (s *Service) writeFederated(ctx context.Context, identity resource.ID, writ
 
 // Federated returns the federated credentials of a user-assigned identity, by name.
 // Errors: resource.ErrNotFound.
-func (s *Service) Federated(ctx context.Context, identity resource.ID) ([]directory.FederatedCredential, error) {
+func (s *Service) Federated(ctx context.Context, identity resource.ID) ([]trust.FederatedCredential, error) {
 	u, err := s.GetUserAssigned(ctx, identity)
 	if err != nil {
 		return nil, err
 	}
-	return s.directory.FederatedCredentials(ctx, u.Tenant, u.ClientID)
+	return s.trust.FederatedCredentials(ctx, u.Tenant, u.ClientID)
 }
 
 // RevokeTokens ends every token of a user-assigned identity that was issued before: our

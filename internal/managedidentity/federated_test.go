@@ -7,16 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
 	"github.com/sealring/sealring/internal/store/storetest"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // trusting fills in a federated credential for a subject.
-func trusting(subject string) func(c *directory.FederatedCredential) error {
-	return func(c *directory.FederatedCredential) error {
+func trusting(subject string) func(c *trust.FederatedCredential) error {
+	return func(c *trust.FederatedCredential) error {
 		c.Issuer, c.Subject, c.Audience = "https://issuer.example", subject, "api://AzureADTokenExchange"
 		return nil
 	}
@@ -51,7 +51,7 @@ func TestFederatedCredentialsOfAnIdentity(t *testing.T) {
 		if _, err := f.Federated(t.Context(), f.uai("one")); !errors.Is(err, resource.ErrNotFound) {
 			t.Errorf("of a deleted identity: %v", err)
 		}
-		if rest, err := f.directory.FederatedCredentials(t.Context(), f.tenant, u.ClientID); err != nil || len(rest) != 0 {
+		if rest, err := f.trust.FederatedCredentials(t.Context(), f.tenant, u.ClientID); err != nil || len(rest) != 0 {
 			t.Errorf("left behind: %v %v", rest, err)
 		}
 		f.create("one")
@@ -66,7 +66,7 @@ func TestOverlappingWritesOfFederatedCredentials(t *testing.T) {
 	f := open(t, storetest.SQLite(t), func(c *managedidentity.Config) { c.OneFederatedWrite = true })
 	f.create("one")
 	f.create("two")
-	_, _, err := f.PutFederated(t.Context(), f.uai("one"), "outer", func(c *directory.FederatedCredential) error {
+	_, _, err := f.PutFederated(t.Context(), f.uai("one"), "outer", func(c *trust.FederatedCredential) error {
 		if _, err := f.DeleteFederated(t.Context(), f.uai("one"), "inner"); !errors.Is(err, managedidentity.ErrBusy) {
 			t.Errorf("the same identity: %v", err)
 		}

@@ -16,11 +16,13 @@ import (
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/entitlement"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
 	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // subscription and group are the scopes of the tests.
@@ -60,16 +62,29 @@ func (noHash) MAC(_ string, data []byte) []byte { return data }
 
 // fixture is an installation with one tenant, one subscription and the group "rg".
 type fixture struct {
+	says said
 	*managedidentity.Service
 	t         testing.TB
 	db        *store.DB
 	log       *audit.Log
 	resources *resource.Service
 	directory *directory.Directory
+	trust     *trust.Service
 	tenant    id.Tenant
 	offset    atomic.Int64 // seconds that the clock is ahead
 	removed   []string
 	keys      oneKey
+}
+
+// said is what the tokens of every identity say.
+type said struct {
+	entitlement.Entitlement
+	err error
+}
+
+// At implements what managedidentity.New asks for.
+func (s *said) At(context.Context, id.Tenant, id.Object, bool, id.App) (entitlement.Entitlement, error) {
+	return s.Entitlement, s.err
 }
 
 // open makes a fixture over db; change may adjust the configuration.
@@ -84,10 +99,12 @@ func open(t testing.TB, db *store.DB, change func(*managedidentity.Config)) *fix
 	f.check(err)
 	f.directory, err = directory.New(directory.Config{Store: db, Audit: f.log, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: now, Hasher: noHash{}})
 	f.check(err)
+	f.trust, err = trust.New(trust.Config{Store: db, Audit: f.log, Directory: f.directory, IDs: id.NewSource(rand.Reader), Now: now})
+	f.check(err)
 	issuer, err := token.NewIssuer(token.IssuerConfig{Authority: "https://login.sealring.internal:8443", Signer: &f.keys, Now: now, Rand: rand.Reader})
 	f.check(err)
 	c := managedidentity.Config{
-		Store: db, Audit: f.log, Resources: f.resources, Directory: f.directory, Issuer: issuer, Keys: &f.keys, Now: now,
+		Store: db, Audit: f.log, Resources: f.resources, Directory: f.directory, Trust: f.trust, Entitlements: &f.says, Issuer: issuer, Keys: &f.keys, Now: now,
 		Removed: []func(context.Context, *store.Tx, resource.ID) error{func(_ context.Context, _ *store.Tx, scope resource.ID) error {
 			f.removed = append(f.removed, scope.String())
 			return nil

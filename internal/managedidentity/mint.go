@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/entitlement"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/token"
@@ -54,14 +55,21 @@ func (s *Service) Mint(ctx context.Context, caller Caller, req Request) (Minted,
 	if err != nil {
 		return Minted{}, s.refused(ctx, caller, identity, req, err)
 	}
+	says, err := s.entitlement(ctx, identity, audience)
+	if err != nil {
+		return Minted{}, s.refused(ctx, caller, identity, req, err)
+	}
 	k := tokenKey{
 		tenant: identity.Tenant, app: identity.ClientID, host: h.id.Key(), identity: identity.Resource.Key(), audience: audience.Audience,
 		resource: audience.AppID, version: token.Version(audience.Version), capable: capable(req.Capabilities),
 	}
+	if !s.keep {
+		k.says = says.Key()
+	}
 	if m, ok := s.cached(cell, k); ok {
 		return s.handOut(ctx, caller, sp, m)
 	}
-	return s.mint(ctx, caller, h, identity, sp, cell, k)
+	return s.mint(ctx, caller, h, identity, sp, cell, k, says)
 }
 
 // cached returns the token of k if it may be handed out. A token whose key was revoked may
@@ -87,6 +95,16 @@ func (s *Service) alive(ctx context.Context, identity *Identity) (directory.Serv
 	return sp, nil
 }
 
+// entitlement is what a token for a resource says of an identity. Errors:
+// token.ErrAudienceUnknown where the resource gives tokens only to whom was assigned to it.
+func (s *Service) entitlement(ctx context.Context, identity *Identity, r directory.Resource) (entitlement.Entitlement, error) {
+	e, err := s.entitled.At(ctx, identity.Tenant, identity.PrincipalID, false, r.AppID)
+	if errors.Is(err, entitlement.ErrNotAssigned) {
+		err = token.ErrAudienceUnknown.With("AADSTS501051: Application '%s' is not assigned to a role for the application '%s' (%s).", identity.ClientID, r.AppID, r.DisplayName)
+	}
+	return e, err
+}
+
 // capable reports whether the client understands claims challenges (TE §8.3).
 func capable(capabilities []string) bool {
 	return slices.ContainsFunc(capabilities, func(c string) bool { return strings.EqualFold(c, "CP1") })
@@ -95,7 +113,7 @@ func capable(capabilities []string) bool {
 // flightKey writes the whole tuple so that no two tuples give the same text (S-53).
 func flightKey(identity *Identity, k tokenKey) string {
 	var b []byte
-	for _, part := range []string{string(identity.PrincipalID), string(k.tenant), string(k.app), k.host, k.identity, k.audience, string(k.resource)} {
+	for _, part := range []string{string(identity.PrincipalID), string(k.tenant), string(k.app), k.host, k.identity, k.audience, string(k.resource), k.says} {
 		b = strconv.AppendInt(b, int64(len(part)), 10)
 		b = append(append(b, ':'), part...)
 	}
@@ -103,7 +121,7 @@ func flightKey(identity *Identity, k tokenKey) string {
 }
 
 // mint makes a new token, for all that ask for the same one meanwhile.
-func (s *Service) mint(ctx context.Context, caller Caller, h *host, identity *Identity, sp directory.ServicePrincipal, cell *principalTokens, k tokenKey) (Minted, error) {
+func (s *Service) mint(ctx context.Context, caller Caller, h *host, identity *Identity, sp directory.ServicePrincipal, cell *principalTokens, k tokenKey, says entitlement.Entitlement) (Minted, error) {
 	mine := false
 	made, err, _ := s.minting.group.Do(flightKey(identity, k), func() (any, error) {
 		if m, ok := s.cached(cell, k); ok {
@@ -111,7 +129,7 @@ func (s *Service) mint(ctx context.Context, caller Caller, h *host, identity *Id
 		}
 		mine = true
 		// Others wait for this token: it must not die with the request that leads.
-		return s.issue(context.WithoutCancel(ctx), caller, h, identity, sp, cell, k)
+		return s.issue(context.WithoutCancel(ctx), caller, h, identity, sp, cell, k, says)
 	})
 	if err != nil {
 		return Minted{}, err
@@ -124,7 +142,7 @@ func (s *Service) mint(ctx context.Context, caller Caller, h *host, identity *Id
 }
 
 // issue signs a token with the claims of DT §3.2, records it and keeps it.
-func (s *Service) issue(ctx context.Context, caller Caller, h *host, identity *Identity, sp directory.ServicePrincipal, cell *principalTokens, k tokenKey) (Minted, error) {
+func (s *Service) issue(ctx context.Context, caller Caller, h *host, identity *Identity, sp directory.ServicePrincipal, cell *principalTokens, k tokenKey, says entitlement.Entitlement) (Minted, error) {
 	tenant, err := s.directory.Tenant(ctx, identity.Tenant)
 	if err != nil {
 		return Minted{}, fmt.Errorf("read tenant %s: %w", identity.Tenant, err)
@@ -137,6 +155,7 @@ func (s *Service) issue(ctx context.Context, caller Caller, h *host, identity *I
 		Tenant: identity.Tenant, Object: identity.PrincipalID, App: identity.ClientID, Audience: k.audience, Version: k.version,
 		Auth: token.AuthAssertion, Lifetime: s.lifetime, MIRID: claimID(identity.Resource), AzRID: claimID(h.id),
 		TenantCreated: tenant.Created, ClientCapable: k.capable, NotEarlier: from,
+		Roles: says.Roles, Groups: says.Groups, DirectoryRoles: says.DirectoryRoles, GroupsEndpoint: says.GroupsEndpoint,
 	})
 	if err != nil {
 		return Minted{}, fmt.Errorf("issue a token for %s: %w", identity.Resource, err)

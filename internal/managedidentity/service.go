@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/entitlement"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/resource"
@@ -51,8 +52,14 @@ type principals interface {
 // people is all of it.
 type people interface {
 	principals
-	trust
+	revoker
 	renamer
+}
+
+// entitled knows what a token says of its holder; *entitlement.Service is one. It reads
+// memory only: it is asked for every token, cached or not.
+type entitled interface {
+	At(ctx context.Context, tenant id.Tenant, principal id.Object, person bool, resource id.App) (entitlement.Entitlement, error)
 }
 
 // issuer signs tokens; *token.Issuer is one.
@@ -75,9 +82,12 @@ type Config struct {
 	Audit     *audit.Log
 	Resources *resource.Service
 	Directory people
-	Issuer    issuer
-	Keys      signingKeys
-	Now       func() time.Time
+	Trust     credentials
+	// Entitlements are asked what a token says beside who its holder is.
+	Entitlements entitled
+	Issuer       issuer
+	Keys         signingKeys
+	Now          func() time.Time
 	// Removed are called for each resource or group that is deleted, in the transaction that
 	// deletes it and all below it: for what other packages hold at that scope (S-47).
 	Removed []func(ctx context.Context, tx *store.Tx, scope resource.ID) error
@@ -100,6 +110,9 @@ type Service struct {
 	log       *audit.Log
 	resources *resource.Service
 	directory people
+	trust     credentials
+	entitled  entitled
+	keep      bool
 	issuer    issuer
 	keys      signingKeys
 	now       func() time.Time
@@ -118,14 +131,14 @@ type Service struct {
 
 // New returns a Service whose caches follow the change feed of c.Store.
 func New(c Config) (*Service, error) {
-	if c.Store == nil || c.Audit == nil || c.Resources == nil || c.Directory == nil || c.Issuer == nil || c.Keys == nil || c.Now == nil {
-		return nil, errors.New("managedidentity: Store, Audit, Resources, Directory, Issuer, Keys and Now are needed")
+	if c.Store == nil || c.Audit == nil || c.Resources == nil || c.Directory == nil || c.Trust == nil || c.Entitlements == nil || c.Issuer == nil || c.Keys == nil || c.Now == nil {
+		return nil, errors.New("managedidentity: Store, Audit, Resources, Directory, Trust, Entitlements, Issuer, Keys and Now are needed")
 	}
 	if c.Lifetime == 0 {
 		c.Lifetime = defaultLifetime
 	}
 	s := &Service{
-		db: c.Store, log: c.Audit, resources: c.Resources, directory: c.Directory, issuer: c.Issuer, keys: c.Keys, now: c.Now,
+		db: c.Store, log: c.Audit, resources: c.Resources, directory: c.Directory, trust: c.Trust, entitled: c.Entitlements, keep: c.KeepOnChange, issuer: c.Issuer, keys: c.Keys, now: c.Now,
 		removed: c.Removed, lifetime: c.Lifetime, strict: c.Strict, oneFederatedWrite: c.OneFederatedWrite,
 		hosts: newShelf[string, hostCell](maxHosts), tokens: newShelf[id.Object, principalTokens](maxPrincipals),
 	}

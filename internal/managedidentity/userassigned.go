@@ -134,13 +134,17 @@ func (s *Service) writeRow(ctx context.Context, tx *store.Tx, u UserAssigned) er
 func (s *Service) forget(ctx context.Context, tx *store.Tx, identity resource.ID) error {
 	var tenant id.Tenant
 	var principal id.Object
-	found, err := tx.Get(ctx, "SELECT tenant_id, principal_id FROM managedidentity_identities WHERE path = $1",
-		[]any{[]byte(identity.Key())}, &tenant, &principal)
+	var client id.App
+	found, err := tx.Get(ctx, "SELECT tenant_id, principal_id, client_id FROM managedidentity_identities WHERE path = $1",
+		[]any{[]byte(identity.Key())}, &tenant, &principal, &client)
 	if err != nil {
 		return fmt.Errorf("read identity %s: %w", identity, err)
 	}
 	if found {
 		if err := s.deletePrincipal(ctx, tx, tenant, principal); err != nil {
+			return err
+		}
+		if err := s.trust.RemoveOwner(ctx, tx, client); err != nil {
 			return err
 		}
 	}

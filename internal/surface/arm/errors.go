@@ -9,7 +9,6 @@ import (
 
 	"github.com/sealring/sealring/internal/bearer"
 	"github.com/sealring/sealring/internal/deployment"
-	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/managedidentity"
@@ -20,6 +19,7 @@ import (
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/template"
 	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/trust"
 	"github.com/sealring/sealring/internal/vault"
 )
 
@@ -97,10 +97,10 @@ var wireErrors = []struct {
 	{managedidentity.ErrIdentityNotFound, http.StatusBadRequest, "FailedIdentityOperation"},
 	{managedidentity.ErrNotAllowed, http.StatusBadRequest, "FailedIdentityOperation"},
 	{managedidentity.ErrBusy, http.StatusConflict, "ConcurrentFederatedIdentityCredentialsWritesForSingleManagedIdentity"},
-	{directory.ErrFederatedNotFound, http.StatusNotFound, "ResourceNotFound"},
-	{directory.ErrFederatedPair, http.StatusBadRequest, "BadRequest"},
-	{directory.ErrFederatedLimit, http.StatusBadRequest, "BadRequest"},
-	{directory.ErrFederatedInvalid, http.StatusBadRequest, "BadRequest"},
+	{trust.ErrFederatedNotFound, http.StatusNotFound, "ResourceNotFound"},
+	{trust.ErrFederatedPair, http.StatusBadRequest, "BadRequest"},
+	{trust.ErrFederatedLimit, http.StatusBadRequest, "BadRequest"},
+	{trust.ErrFederatedInvalid, http.StatusBadRequest, "BadRequest"},
 	{managedidentity.ErrNoIdentity, http.StatusNotFound, "ResourceNotFound"},
 
 	{rbac.ErrAssignmentName, http.StatusBadRequest, "InvalidRoleAssignmentId"},

@@ -30,6 +30,7 @@ import (
 	"github.com/sealring/sealring/internal/surface/graph/logs"
 	"github.com/sealring/sealring/internal/surface/graph/model"
 	"github.com/sealring/sealring/internal/surface/graph/people"
+	"github.com/sealring/sealring/internal/trust"
 	"github.com/sealring/sealring/internal/token"
 )
 
@@ -53,6 +54,7 @@ type Config struct {
 	Audiences     []string
 	Authenticator authenticator
 	Directory     *directory.Directory
+	Trust         *trust.Service
 	Relations     *relation.Service
 	Registrations *registration.Service
 	Audit         *audit.Log
@@ -74,14 +76,14 @@ type Room struct {
 
 // New checks c and returns the room.
 func New(c Config) (*Room, error) {
-	if c.Graph == "" || c.Authority == "" || c.Authenticator == nil || c.Directory == nil || c.Relations == nil ||
+	if c.Graph == "" || c.Authority == "" || c.Authenticator == nil || c.Directory == nil || c.Trust == nil || c.Relations == nil ||
 		c.Registrations == nil || c.Audit == nil || c.Pages == nil || c.Log == nil || c.Now == nil || c.IDs == nil {
-		return nil, errors.New("graph: Graph, Authority, Authenticator, Directory, Relations, Registrations, Audit, Pages, Log, Now and IDs are needed")
+		return nil, errors.New("graph: Graph, Authority, Authenticator, Directory, Trust, Relations, Registrations, Audit, Pages, Log, Now and IDs are needed")
 	}
 	m := &Room{
 		api:           api.Room{Graph: c.Graph, Authority: c.Authority, Pages: c.Pages, Now: c.Now},
 		authenticator: c.Authenticator, audiences: []string{string(directory.GraphApp)},
-		domain: &model.Domain{Directory: c.Directory, Relations: c.Relations, Registrations: c.Registrations},
+		domain: &model.Domain{Directory: c.Directory, Relations: c.Relations, Registrations: c.Registrations, Trust: c.Trust},
 	}
 	m.routes = newTable(append(Routes(m.domain, c.Audit), api.Route{Method: http.MethodPost, Path: "$batch", Any: []api.Permission{api.Anybody}, Serve: m.batch}))
 	for _, a := range append([]string{c.Graph, publicGraph}, c.Audiences...) {
@@ -97,7 +99,7 @@ func New(c Config) (*Room, error) {
 // Routes are the operations of all areas.
 func Routes(d *model.Domain, log *audit.Log) []api.Route {
 	var out []api.Route
-	for _, area := range [][]api.Route{application.Routes(d), people.Routes(d), federated.Routes(d.Directory), logs.Routes(d, log)} {
+	for _, area := range [][]api.Route{application.Routes(d), people.Routes(d), federated.Routes(d), logs.Routes(d, log)} {
 		out = append(out, area...)
 	}
 	return out

@@ -36,6 +36,7 @@ import (
 	"github.com/sealring/sealring/internal/store/storetest"
 	"github.com/sealring/sealring/internal/surface/graph"
 	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // noon is when every test begins; the URLs are our own.
@@ -88,6 +89,7 @@ type world struct {
 	t             *testing.T
 	dir           *directory.Directory
 	rel           *relation.Service
+	reg           *registration.Service
 	log           *audit.Log
 	db            *store.DB
 	room          http.Handler
@@ -117,6 +119,7 @@ func newWorld(t *testing.T) *world {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
+	w.reg = registrations
 	err := w.db.Update(t.Context(), func(tx *store.Tx) (err error) {
 		w.tenant, err1 = w.dir.CreateTenant(t.Context(), tx, directory.NewTenant{DisplayName: "Contoso", Domains: []string{"contoso.example"}})
 		w.other, err2 = w.dir.CreateTenant(t.Context(), tx, directory.NewTenant{DisplayName: "Fabrikam"})
@@ -125,8 +128,12 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	trusted, err := trust.New(trust.Config{Store: w.db, Audit: log, Directory: w.dir, IDs: id.NewSource(rand.Reader), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.room, err = graph.New(graph.Config{
-		Graph: graphURL, Authority: authority, Authenticator: auth, Directory: w.dir, Relations: w.rel, Registrations: registrations, Audit: log, Pages: tokens,
+		Graph: graphURL, Authority: authority, Authenticator: auth, Directory: w.dir, Trust: trusted, Relations: w.rel, Registrations: registrations, Audit: log, Pages: tokens,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: now, IDs: id.NewSource(zeros{}),
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/sealring/sealring/internal/surface/sts/aadsts"
 	"github.com/sealring/sealring/internal/surface/sts/ask"
 	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // failure is a refusal with a code of the catalogue.
@@ -44,7 +45,7 @@ var domainErrors = []struct {
 	{directory.ErrCredentialUsed, 7000222},
 	{directory.ErrAudienceUnknown, 500011},
 	{directory.ErrTenantNotFound, 90002},
-	{directory.ErrAssertionUsed, 700263},
+	{trust.ErrAssertionUsed, 700263},
 	{federation.ErrNone, 70025},
 	{federation.ErrIssuer, 700211},
 	{federation.ErrSubject, 700213},

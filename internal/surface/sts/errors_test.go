@@ -19,7 +19,7 @@ func TestEveryFailureOfTheDomainHasARow(t *testing.T) { // S-72
 	declared := regexp.MustCompile(`(?m)^\t?(?:var )?(Err\w+)\s+= fault\.New`)
 	for file, pkg := range map[string]string{
 		"../../directory/directory.go": "directory", "../../directory/password.go": "directory", "../../directory/user.go": "directory",
-		"../../directory/singleuse.go": "directory", "../../federation/federation.go": "federation", "../../token/errors.go": "token", "../../signin/signin.go": "signin",
+		"../../trust/singleuse.go": "trust", "../../federation/federation.go": "federation", "../../token/errors.go": "token", "../../signin/signin.go": "signin",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

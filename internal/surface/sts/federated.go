@@ -21,7 +21,7 @@ type federated interface {
 // application, or a user-assigned identity, proves itself by an issuer that it trusts. With
 // an error the principal is returned if known.
 func (m *Room) authenticateFederated(ctx context.Context, q clientRequest, app id.App) (directory.ServicePrincipal, proof, error) {
-	sp, trusted, err := m.directory.SignInCredentials(ctx, q.tenant.ID, app)
+	sp, err := m.directory.SignInPrincipal(ctx, q.tenant.ID, app)
 	if err != nil {
 		return sp, proof{}, err
 	}
@@ -32,6 +32,10 @@ func (m *Room) authenticateFederated(ctx context.Context, q clientRequest, app i
 	}
 	if m.federation == nil {
 		return sp, proof{}, federation.ErrNone
+	}
+	trusted, err := m.trust.SignInCredentials(ctx, q.tenant.ID, app)
+	if err != nil {
+		return sp, proof{}, err
 	}
 	credentials := make([]federation.Credential, 0, len(trusted))
 	for _, c := range trusted {

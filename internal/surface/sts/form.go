@@ -45,7 +45,7 @@ func readRequest(r *http.Request) (tokenRequest, error) {
 	}
 	t := tokenRequest{
 		grant: form.Get("grant_type"), client: form.Get("client_id"), secret: secret.New(form.Get("client_secret")),
-		assertion: secret.New(form.Get("client_assertion")), assertionType: form.Get("client_assertion_type"),
+		assertion: secret.New(strings.TrimRight(form.Get("client_assertion"), "\r\n")), assertionType: form.Get("client_assertion_type"),
 		scope: form.Get("scope"), resource: form.Get("resource"), hasResource: form.Has("resource"), claims: form.Get("claims"),
 		code: secret.New(form.Get("code")), verifier: secret.New(form.Get("code_verifier")), refresh: secret.New(form.Get("refresh_token")),
 		device: secret.New(form.Get("device_code")), username: form.Get("username"), password: secret.New(form.Get("password")),

@@ -34,9 +34,6 @@ const maxAhead = time.Hour
 // are recorded.
 var wrongRate = limit.Rate{Burst: 10, Interval: 6 * time.Second}
 
-// guestRole is the directory role that every principal has in tokens for Graph (DT-3.2).
-const guestRole = "0997a1d0-0d1d-4acb-b408-d5ca73121e90"
-
 // clientRequest is a request of the grant client_credentials.
 type clientRequest struct {
 	tokenRequest
@@ -84,7 +81,7 @@ func (m *Room) clientCredentials(r *http.Request, q clientRequest) (grantedToken
 		return grantedToken{}, m.refuse(r, q, app, sp, err)
 	}
 	if how.digest != nil {
-		if err := m.directory.UseAssertion(r.Context(), app, how.digest, how.expires); err != nil {
+		if err := m.trust.UseAssertion(r.Context(), app, how.digest, how.expires); err != nil {
 			return grantedToken{}, m.refuse(r, q, app, sp, err)
 		}
 	}
@@ -93,7 +90,10 @@ func (m *Room) clientCredentials(r *http.Request, q clientRequest) (grantedToken
 		TenantCreated: q.tenant.Created, ClientCapable: q.wantsCP1(),
 	}
 	if res.AppID == directory.GraphApp {
-		request.DirectoryRoles, request.DisplayName = []string{guestRole}, sp.DisplayName
+		request.DisplayName = sp.DisplayName
+	}
+	if err := m.entitle(r.Context(), &request, res); err != nil {
+		return grantedToken{}, m.refuse(r, q, app, sp, err)
 	}
 	if err := m.shape(r.Context(), &request, sp, how); err != nil {
 		return grantedToken{}, err

@@ -4,13 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/secret"
 	"github.com/sealring/sealring/internal/store"
+	"github.com/sealring/sealring/internal/surface/sts"
 )
 
 // codeGrant is a right token request for a code.
@@ -328,4 +332,108 @@ func TestOtherGrantsOfPeople(t *testing.T) {
 	refused(t, "an application at organizations", rec, http.StatusBadRequest, "unauthorized_client", 700016)
 	rec, _ = w.redeem(string(w.tenant.ID), "grant_type", "refresh_token", "refresh_token", "x", "client_id", string(w.app.App))
 	refused(t, "a confidential application without its secret", rec, http.StatusUnauthorized, "invalid_client", 7000218)
+}
+
+// DT-2.12: where the operator allows it, a client may send a password itself.
+func TestThePasswordGrantWhereItIsAllowed(t *testing.T) {
+	w := newWorld(t, func(c *sts.Config) { c.PasswordGrant = true })
+	user := w.alice()
+	ask := func(upn, password string) (*httptest.ResponseRecorder, tokens) {
+		return w.redeem("organizations", "grant_type", "password", "username", upn, "password", password, "scope", armScope)
+	}
+	rec, got := ask(alice, aliceWord)
+	if rec.Code != http.StatusOK || got.Refresh == "" || w.verify(got.Access, "https://management.core.windows.net/").Object != user.ID {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	for name, c := range map[string][2]string{"a wrong password": {alice, "x"}, "a name that nobody has": {"bob@contoso.example", aliceWord}, "a domain that nobody has": {"alice@x.example", aliceWord}} {
+		rec, _ := ask(c[0], c[1])
+		refused(t, name, rec, http.StatusBadRequest, "invalid_grant", 50126)
+	}
+	next := secret.New("another horse 8 Battery")
+	if _, err := w.dir.UpdateUser(t.Context(), w.tenant.ID, user.ID, directory.UserChange{Password: &next, MustChange: true}); err != nil {
+		t.Fatal(err)
+	}
+	rec, _ = ask(alice, next.Reveal())
+	refused(t, "a password that has to be changed", rec, http.StatusBadRequest, "invalid_grant", 50055)
+	for range 10 {
+		ask(alice, "wrong")
+	}
+	rec, _ = ask(alice, next.Reveal())
+	refused(t, "locked", rec, http.StatusBadRequest, "invalid_grant", 50053)
+}
+
+// grantedTo answers for what a tenant granted: one permission at one resource, to one client.
+type grantedTo struct {
+	client, resource id.App
+	scope            string
+}
+
+func (g *grantedTo) Granted(_ context.Context, _ id.Tenant, _ id.Object, client, resource id.App) ([]string, error) {
+	if client == g.client && resource == g.resource {
+		return strings.Fields(g.scope), nil
+	}
+	return nil, nil
+}
+
+// DT-4.2: an application of the tenant acts for people as far as it was granted; nobody is
+// asked on a page. Its redirect URI decides whether it must prove itself.
+func TestAnApplicationOfTheTenant(t *testing.T) {
+	granted := &grantedTo{}
+	w := newWorld(t, func(c *sts.Config) { c.Grants = granted })
+	w.alice()
+	w.register(`{"publicClient":{"redirectUris":["http://localhost/cb"]},"web":{"redirectUris":["https://orders.example/cb"]}}`)
+	app := string(w.app.App)
+	ask := func(redirect, scope string) (*browser, url.Values) {
+		b := w.browser()
+		b.get("/" + string(w.tenant.ID) + "/oauth2/v2.0/authorize?" + request("client_id", app, "redirect_uri", redirect, "scope", scope).Encode())
+		b.submit("do", "signin", "username", alice, "password", aliceWord)
+		_, v := b.answer()
+		return b, v
+	}
+	graph := "https://graph.microsoft.com/User.Read openid"
+	if _, v := ask("http://localhost:99/cb", graph); v.Get("error") != "access_denied" || !strings.HasPrefix(v.Get("error_description"), "AADSTS65001") {
+		t.Errorf("not granted: %v", v)
+	}
+	granted.client, granted.resource, granted.scope = w.app.App, directory.GraphApp, "User.Read"
+	_, v := ask("http://localhost:99/cb", graph)
+	fields := []string{"client_id", app, "grant_type", "authorization_code", "code", v.Get("code"), "redirect_uri", "http://localhost:99/cb", "code_verifier", theProof}
+	rec, got := w.redeem(string(w.tenant.ID), append(fields, "scope", graph)...)
+	if rec.Code != http.StatusOK {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	if scp := payload(t, got.Access)["scp"]; scp != "User.Read openid profile email" {
+		t.Errorf("scp %v", scp)
+	}
+	if _, v := ask("http://localhost:99/cb", "https://graph.microsoft.com/User.ReadWrite.All"); !strings.HasPrefix(v.Get("error_description"), "AADSTS65001") {
+		t.Errorf("more than granted: %v", v)
+	}
+	_, v = ask("https://orders.example/cb", graph+" offline_access")
+	fields = []string{"client_id", app, "grant_type", "authorization_code", "code", v.Get("code"), "redirect_uri", "https://orders.example/cb", "code_verifier", theProof, "scope", graph + " offline_access"}
+	rec, _ = w.redeem(string(w.tenant.ID), fields...)
+	refused(t, "a site without its secret", rec, http.StatusUnauthorized, "invalid_client", 7000218)
+	rec, _ = w.redeem(string(w.tenant.ID), append(fields, "client_secret", "wrong")...)
+	refused(t, "a site with a wrong secret", rec, http.StatusUnauthorized, "invalid_client", 7000215)
+	rec, got = w.redeem(string(w.tenant.ID), append(fields, "client_secret", w.secret.Reveal())...)
+	if rec.Code != http.StatusOK || payload(t, got.Access)["appidacr"] != "1" {
+		t.Errorf("a site with its secret: %d %s", rec.Code, rec.Body)
+	}
+	fields = []string{"client_id", app, "grant_type", "refresh_token", "refresh_token", got.Refresh, "scope", graph}
+	rec, _ = w.redeem(string(w.tenant.ID), fields...)
+	refused(t, "the refresh token of a site, without its secret", rec, http.StatusUnauthorized, "invalid_client", 7000218)
+	if rec, _ = w.redeem(string(w.tenant.ID), append(fields, "client_secret", w.secret.Reveal())...); rec.Code != http.StatusOK {
+		t.Errorf("with its secret: %d %s", rec.Code, rec.Body)
+	}
+}
+
+// register replaces the profile of the application as Graph does.
+func (w *world) register(profile string) {
+	w.t.Helper()
+	err := w.update(func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE directory_applications SET profile = $1 WHERE app_id = $2", profile, string(w.app.App))
+		tx.Changed(directory.Topic, "a/"+string(w.app.App))
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }

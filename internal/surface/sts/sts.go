@@ -41,6 +41,7 @@ import (
 	"github.com/sealring/sealring/internal/surface/sts/limit"
 	"github.com/sealring/sealring/internal/surface/sts/page"
 	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // maxBody is the largest form, in bytes (security defaults §6.2).
@@ -78,6 +79,7 @@ type Config struct {
 	// "localhost:8443". The public cloud's names are always known.
 	Hosts     []string
 	Directory *directory.Directory
+	Trust     *trust.Service
 	Keys      keySet
 	Issuer    issuer
 	Audit     *audit.Log
@@ -92,6 +94,8 @@ type Config struct {
 	Hasher hasher
 	// Grants knows which delegated permissions a tenant has granted; nil if there are none.
 	Grants grants
+	// Entitlements are asked what a token says beside who its holder is.
+	Entitlements entitled
 	// PasswordGrant lets clients send a person's password themselves (RFC 6749 §4.3); off
 	// unless the operator asks for it.
 	PasswordGrant bool
@@ -111,6 +115,7 @@ type Room struct {
 	graph            string
 	hosts            map[string]string // known host, lower case → its authority
 	directory        *directory.Directory
+	trust            *trust.Service
 	keys             keySet
 	issuer           issuer
 	federation       federated
@@ -124,6 +129,7 @@ type Room struct {
 	pages            *page.Pages
 	forms            *page.Forms
 	grants           grants
+	entitled         entitled
 	passwords        bool
 	guesses          *limit.Guesses[id.Object]
 	devices          *limit.Bucket[netip.Prefix]
@@ -135,8 +141,8 @@ var publicHosts = []string{"login.microsoftonline.com", "login.windows.net", "lo
 // New checks c and returns the room. The host of the authority must not contain "token":
 // clients derive other endpoints by replacing that word (DT-15).
 func New(c Config) (*Room, error) {
-	if c.Directory == nil || c.Keys == nil || c.Issuer == nil || c.Audit == nil || c.Log == nil || c.Now == nil || c.Rand == nil || c.IDs == nil || c.SignIn == nil || c.Hasher == nil {
-		return nil, errors.New("sts: Directory, Keys, Issuer, Audit, SignIn, Hasher, Log, Now, Rand and IDs are needed")
+	if c.Directory == nil || c.Trust == nil || c.Keys == nil || c.Issuer == nil || c.Audit == nil || c.Log == nil || c.Now == nil || c.Rand == nil || c.IDs == nil || c.SignIn == nil || c.Hasher == nil || c.Entitlements == nil {
+		return nil, errors.New("sts: Directory, Trust, Keys, Issuer, Audit, SignIn, Hasher, Entitlements, Log, Now, Rand and IDs are needed")
 	}
 	if c.Graph == "" {
 		return nil, errors.New("sts: Graph is needed")
@@ -158,10 +164,10 @@ func New(c Config) (*Room, error) {
 	}
 	m := &Room{
 		authority: c.Authority, host: u.Host, cloud: strings.TrimPrefix(u.Hostname(), "login."), graph: c.Graph,
-		hosts: map[string]string{}, directory: c.Directory, keys: c.Keys, issuer: c.Issuer, audit: c.Audit,
+		hosts: map[string]string{}, directory: c.Directory, trust: c.Trust, keys: c.Keys, issuer: c.Issuer, audit: c.Audit,
 		now: c.Now, rand: c.Rand, throttle: limit.NewBucket[id.App](wrongRate, 1024, c.Now),
 		federation: c.Federation, identityLifetime: cmp.Or(c.IdentityLifetime, 24*time.Hour),
-		signin: c.SignIn, hash: c.Hasher, pages: pages, forms: forms, grants: c.Grants, passwords: c.PasswordGrant,
+		signin: c.SignIn, hash: c.Hasher, pages: pages, forms: forms, grants: c.Grants, entitled: c.Entitlements, passwords: c.PasswordGrant,
 		guesses: limit.NewGuesses[id.Object](mostGuesses, guessesReset, c.Now), devices: limit.NewBucket[netip.Prefix](deviceRate, 4096, c.Now),
 	}
 	for _, h := range append(append([]string{u.Host}, c.Hosts...), publicHosts...) {

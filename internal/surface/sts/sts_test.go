@@ -29,15 +29,18 @@ import (
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/entitlement"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/keyring"
+	"github.com/sealring/sealring/internal/relation"
 	"github.com/sealring/sealring/internal/secret"
 	"github.com/sealring/sealring/internal/signin"
 	"github.com/sealring/sealring/internal/store"
 	"github.com/sealring/sealring/internal/store/storetest"
 	"github.com/sealring/sealring/internal/surface/sts"
 	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 var update = flag.Bool("update", false, "rewrite the goldens")
@@ -95,12 +98,17 @@ func (r *ring) Published() []keyring.Key {
 
 // world is a room over a real store, one tenant and one application with a secret.
 type world struct {
-	t       *testing.T
-	db      *store.DB
-	dir     *directory.Directory
-	log     *audit.Log
-	kept    *signin.Service
+	t    *testing.T
+	db   *store.DB
+	dir  *directory.Directory
+	log  *audit.Log
+	kept *signin.Service
+
+	relations *relation.Service
+	entitled  *entitlement.Service
+
 	outside outside
+	trusted *trust.Service
 	logged  bytes.Buffer
 	room    http.Handler
 	now     time.Time
@@ -110,7 +118,7 @@ type world struct {
 	secret  secret.Text
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, settings ...func(*sts.Config)) *world {
 	t.Helper()
 	w := &world{t: t, db: storetest.SQLite(t), now: noon}
 	now := func() time.Time { return w.now }
@@ -132,11 +140,21 @@ func newWorld(t *testing.T) *world {
 	must(err)
 	w.kept, err = signin.New(signin.Config{Store: w.db, Audit: w.log, Hasher: hasher{}, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: now})
 	must(err)
-	w.room, err = sts.New(sts.Config{
-		Authority: authority, Graph: graphURL, Hosts: []string{"localhost:8443"}, Directory: w.dir, Keys: oneRing(), Issuer: issuer,
-		SignIn: w.kept, Hasher: hasher{}, Federation: w.federation(now),
+	w.trusted, err = trust.New(trust.Config{Store: w.db, Audit: w.log, Directory: w.dir, IDs: id.NewSource(rand.Reader), Now: now})
+	must(err)
+	w.relations, err = relation.New(relation.Config{Store: w.db, Audit: w.log, Directory: w.dir, IDs: id.NewSource(rand.Reader), Now: now})
+	must(err)
+	w.entitled, err = entitlement.New(entitlement.Config{Directory: w.dir, Relations: w.relations, Graph: graphURL})
+	must(err)
+	c := sts.Config{
+		Authority: authority, Graph: graphURL, Hosts: []string{"localhost:8443"}, Directory: w.dir, Trust: w.trusted, Keys: oneRing(), Issuer: issuer,
+		SignIn: w.kept, Hasher: hasher{}, Entitlements: w.entitled, Federation: w.federation(now),
 		Audit: w.log, Log: slog.New(slog.NewJSONHandler(&w.logged, nil)), Now: now, Rand: zeros{}, IDs: id.NewSource(zeros{}),
-	})
+	}
+	for _, set := range settings {
+		set(&c)
+	}
+	w.room, err = sts.New(c)
 	must(err)
 	must(w.update(func(ctx context.Context, tx *store.Tx) (err error) {
 		w.tenant, err = w.dir.CreateTenant(ctx, tx, directory.NewTenant{DisplayName: "Contoso", Domains: []string{"contoso.example"}})
@@ -300,7 +318,7 @@ func payload(t *testing.T, text string) map[string]any {
 func TestNewChecksItsConfiguration(t *testing.T) { // DT-15
 	w := newWorld(t)
 	good := sts.Config{
-		Authority: authority, Graph: graphURL, Directory: w.dir, Keys: oneRing(), Issuer: &token.Issuer{}, Audit: w.log, SignIn: w.kept, Hasher: hasher{},
+		Authority: authority, Graph: graphURL, Directory: w.dir, Trust: w.trusted, Keys: oneRing(), Issuer: &token.Issuer{}, Audit: w.log, SignIn: w.kept, Hasher: hasher{}, Entitlements: w.entitled,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: time.Now, Rand: zeros{}, IDs: id.NewSource(zeros{}),
 	}
 	if _, err := sts.New(good); err != nil {

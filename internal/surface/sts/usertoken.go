@@ -18,9 +18,6 @@ import (
 	"github.com/sealring/sealring/internal/token"
 )
 
-// memberRole is the directory role that every person has in tokens for Graph (DT-3.2).
-const memberRole = "b79fbf4d-3ef9-4689-8143-76b194e85509"
-
 // idLife is how long an id_token is valid (DT-3.6).
 const idLife = time.Hour
 
@@ -81,8 +78,8 @@ func (m *Room) userToken(r *http.Request, q userRequest, u directory.User, refre
 			request.Auth = token.AuthAssertion
 		}
 	}
-	if res.AppID == directory.GraphApp {
-		request.DirectoryRoles = []string{memberRole}
+	if err := m.entitle(ctx, &request, res); err != nil {
+		return grantedToken{}, err
 	}
 	if request.Lifetime, err = m.lifetime(); err != nil {
 		return grantedToken{}, err

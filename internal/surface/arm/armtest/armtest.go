@@ -39,6 +39,7 @@ import (
 	"github.com/sealring/sealring/internal/surface/arm"
 	"github.com/sealring/sealring/internal/surface/arm/provider"
 	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/trust"
 	"github.com/sealring/sealring/internal/vault"
 )
 
@@ -181,7 +182,8 @@ func OpenWith(t testing.TB, db *store.DB, o Options) *Fixture {
 	f.RBAC = Must[*rbac.Service](t)(rbac.New(rbac.Config{Store: db, Audit: log, Directory: people, Hierarchy: groups, Now: now}))
 	locks := Must[*managementlock.Service](t)(managementlock.New(managementlock.Config{Store: db, Audit: log, Now: now}))
 	issuer := Must[*token.Issuer](t)(token.NewIssuer(token.IssuerConfig{Authority: "https://login.sealring.internal:8443", Signer: oneKey{}, Now: now, Rand: rand.Reader}))
-	identities := Must[*managedidentity.Service](t)(managedidentity.New(managedidentity.Config{Store: db, Audit: log, Resources: resources, Directory: f.Dir, Entitlements: nothing{},
+	trusted := Must[*trust.Service](t)(trust.New(trust.Config{Store: db, Audit: log, Directory: f.Dir, IDs: ids, Now: now}))
+	identities := Must[*managedidentity.Service](t)(managedidentity.New(managedidentity.Config{Store: db, Audit: log, Resources: resources, Directory: f.Dir, Trust: trusted, Entitlements: nothing{},
 		Issuer: issuer, Keys: oneKey{}, Now: now, Removed: []func(context.Context, *store.Tx, resource.ID) error{func(ctx context.Context, tx *store.Tx, at resource.ID) error {
 			_, err := f.RBAC.RemoveScope(ctx, tx, at)
 			return err

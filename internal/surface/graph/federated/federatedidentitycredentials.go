@@ -19,16 +19,18 @@ import (
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/surface/graph/api"
 	"github.com/sealring/sealring/internal/surface/graph/edm"
+	"github.com/sealring/sealring/internal/surface/graph/model"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // set is the name of the collection in $metadata.
 const set = "federatedIdentityCredentials"
 
 // area holds what the handlers work on.
-type area struct{ directory *directory.Directory }
+type area struct{ *model.Domain }
 
 // Routes are the operations of this area.
-func Routes(d *directory.Directory) []api.Route {
+func Routes(d *model.Domain) []api.Route {
 	a := &area{d}
 	const all, one = "applications/{id}/" + set, "applications/{id}/" + set + "/{credential}"
 	read, write := api.ReadApplications, api.WriteApplication
@@ -51,7 +53,7 @@ type expression struct {
 }
 
 // credential is what the properties work on.
-type credential = directory.FederatedCredential
+type credential = trust.FederatedCredential
 
 // credentialType is the type of federated credentials.
 var credentialType = &edm.Type{Name: "federatedIdentityCredential", Properties: []edm.Property{
@@ -143,10 +145,10 @@ func (a *area) application(r *api.Request) (id.App, error) {
 		return "", api.NotFound(text)
 	}
 	if byApp {
-		found, err := a.directory.Application(r.Context(), r.Tenant(), id.App(object))
+		found, err := a.Directory.Application(r.Context(), r.Tenant(), id.App(object))
 		return found.App, translate(err, text)
 	}
-	reg, err := a.directory.Registration(r.Context(), r.Tenant(), object)
+	reg, err := a.Directory.Registration(r.Context(), r.Tenant(), object)
 	if err != nil {
 		return "", translate(err, text)
 	}
@@ -158,11 +160,11 @@ func (a *area) application(r *api.Request) (id.App, error) {
 func translate(err error, name string) error {
 	for _, t := range []struct{ err, as error }{
 		{directory.ErrApplicationNotFound, api.NotFound(name)}, {directory.ErrServicePrincipalNotFound, api.NotFound(name)},
-		{directory.ErrFederatedNotFound, api.NotFound(name)},
-		{directory.ErrFederatedExists, api.ErrConflict.With("%s", fault.Message(err))},
-		{directory.ErrFederatedPair, api.ErrConflict.With("%s", fault.Message(err))},
-		{directory.ErrFederatedLimit, api.ErrQuota.With("%s", fault.Message(err))},
-		{directory.ErrFederatedInvalid, api.ErrRequest.With("%s", fault.Message(err))},
+		{trust.ErrFederatedNotFound, api.NotFound(name)},
+		{trust.ErrFederatedExists, api.ErrConflict.With("%s", fault.Message(err))},
+		{trust.ErrFederatedPair, api.ErrConflict.With("%s", fault.Message(err))},
+		{trust.ErrFederatedLimit, api.ErrQuota.With("%s", fault.Message(err))},
+		{trust.ErrFederatedInvalid, api.ErrRequest.With("%s", fault.Message(err))},
 	} {
 		if errors.Is(err, t.err) {
 			return t.as
@@ -181,13 +183,13 @@ func name(r *api.Request) string {
 }
 
 // entity is a credential on its way out.
-func entity(c directory.FederatedCredential) edm.Entity {
+func entity(c trust.FederatedCredential) edm.Entity {
 	return edm.Entity{ID: string(c.ID), Type: credentialType, Object: &c}
 }
 
 // write answers the collection of an owner.
 func (a *area) write(w http.ResponseWriter, r *api.Request, app id.App) error {
-	list, err := a.directory.FederatedCredentials(r.Context(), r.Tenant(), app)
+	list, err := a.Trust.FederatedCredentials(r.Context(), r.Tenant(), app)
 	if err != nil {
 		return err
 	}
@@ -218,13 +220,13 @@ func (a *area) listOfPrincipal(w http.ResponseWriter, r *api.Request) error {
 		return api.NotFound(text)
 	}
 	if byApp {
-		sp, err := a.directory.ServicePrincipalByApp(r.Context(), r.Tenant(), id.App(object))
+		sp, err := a.Directory.ServicePrincipalByApp(r.Context(), r.Tenant(), id.App(object))
 		if err != nil {
 			return translate(err, text)
 		}
 		return a.write(w, r, sp.App)
 	}
-	sp, err := a.directory.ServicePrincipal(r.Context(), r.Tenant(), object)
+	sp, err := a.Directory.ServicePrincipal(r.Context(), r.Tenant(), object)
 	if err != nil {
 		return translate(err, text)
 	}
@@ -237,7 +239,7 @@ func (a *area) get(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.directory.FederatedCredential(r.Context(), r.Tenant(), app, name(r))
+	c, err := a.Trust.FederatedCredential(r.Context(), r.Tenant(), app, name(r))
 	if err != nil {
 		return translate(err, name(r))
 	}
@@ -254,7 +256,7 @@ func (a *area) create(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.put(w, r, called, directory.MustNot, body)
+	return a.put(w, r, called, trust.MustNot, body)
 }
 
 // patch serves PATCH /applications/{id}/federatedIdentityCredentials/{id or name}. With
@@ -264,9 +266,9 @@ func (a *area) patch(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	expect := directory.MustHave
+	expect := trust.MustHave
 	if strings.Contains(strings.ToLower(r.Header.Get("Prefer")), "create-if-missing") {
-		expect = directory.Either
+		expect = trust.Either
 	}
 	return a.put(w, r, name(r), expect, body)
 }
@@ -280,15 +282,15 @@ func orNull(v json.RawMessage) json.RawMessage {
 }
 
 // put writes a credential: 201 with it where it is new, else 204.
-func (a *area) put(w http.ResponseWriter, r *api.Request, called string, expect directory.Existence, body edm.Body) error {
+func (a *area) put(w http.ResponseWriter, r *api.Request, called string, expect trust.Existence, body edm.Body) error {
 	app, err := a.application(r)
 	if err != nil {
 		return err
 	}
 	sent := body.Take("name")
-	c, created, err := a.directory.PutFederatedCredential(r.Context(), directory.FederatedWrite{
+	c, created, err := a.Trust.PutFederatedCredential(r.Context(), trust.FederatedWrite{
 		Tenant: r.Tenant(), App: app, Name: called, Expect: expect,
-		Edit: func(c *directory.FederatedCredential) error {
+		Edit: func(c *trust.FederatedCredential) error {
 			if sent != nil && c.Name != "" {
 				if again, err := edm.Text("name", sent); err != nil || again != c.Name {
 					return api.ErrRequest.With("The name of a federated identity credential cannot be changed.")
@@ -315,7 +317,7 @@ func (a *area) delete(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.directory.RemoveFederatedCredential(r.Context(), r.Tenant(), app, name(r)); err != nil {
+	if err := a.Trust.RemoveFederatedCredential(r.Context(), r.Tenant(), app, name(r)); err != nil {
 		return translate(err, name(r))
 	}
 	return api.NoContent(w)
@@ -332,7 +334,7 @@ func (a *area) singleUse(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	on, err := a.directory.SingleUseAssertions(r.Context(), app)
+	on, err := a.Trust.SingleUseAssertions(r.Context(), app)
 	if err != nil {
 		return err
 	}
@@ -352,7 +354,7 @@ func (a *area) setSingleUse(w http.ResponseWriter, r *api.Request) error {
 	if body.Required == nil {
 		return api.ErrRequest.With("The member 'required' must be true or false.")
 	}
-	if err := a.directory.SetSingleUseAssertions(r.Context(), r.Tenant(), app, *body.Required); err != nil {
+	if err := a.Trust.SetSingleUseAssertions(r.Context(), r.Tenant(), app, *body.Required); err != nil {
 		return translate(err, string(app))
 	}
 	return api.NoContent(w)

@@ -14,6 +14,7 @@ import (
 	"github.com/sealring/sealring/internal/registration"
 	"github.com/sealring/sealring/internal/relation"
 	"github.com/sealring/sealring/internal/surface/graph/edm"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // Domain is what the areas of Graph work on; all fields.
@@ -21,6 +22,7 @@ type Domain struct {
 	Directory     *directory.Directory
 	Relations     *relation.Service
 	Registrations *registration.Service
+	Trust         *trust.Service
 }
 
 // ErrNoObject is an id that names no object of the tenant.

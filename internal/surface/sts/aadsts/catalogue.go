@@ -42,6 +42,8 @@ var Catalogue = map[int]Entry{
 	90002:   {http.StatusBadRequest, "invalid_request", 0, "The tenant %s was not found. Check the tenant's id, and that this is the right installation.", ""},
 	90013:   {http.StatusBadRequest, "invalid_request", 0, "The request is not valid: %s.", ""},
 	90033:   {http.StatusServiceUnavailable, "temporarily_unavailable", 0, "The service is temporarily unavailable. Try again.", ""},
+	501051:  {http.StatusBadRequest, "unauthorized_client", 0, "The client is not assigned to a role for the application %s.", ""},
+	50105:   {http.StatusBadRequest, "invalid_grant", 0, "The signed-in user is not assigned to a role for the application %s.", ""},
 	500011:  {http.StatusBadRequest, "invalid_resource", 0, "The resource principal named %s was not found in this tenant. Check the spelling of the resource.", ""},
 	700016:  {http.StatusBadRequest, "unauthorized_client", 0, "The application %s was not found in this directory. Check the client id and the tenant.", ""},
 	700021:  {http.StatusUnauthorized, "invalid_client", 0, "Issuer and subject of the client assertion must both be the client id.", ""},
@@ -100,7 +102,7 @@ var Catalogue = map[int]Entry{
 	NotUserAssigned: {http.StatusUnauthorized, "invalid_client", 700211, "Only a user-assigned managed identity serves as the credential of an application.", ""},
 	Ended:           {http.StatusUnauthorized, "invalid_client", 700024, "The managed identity's token was revoked, or its identity deleted. Get a new one.", ""},
 
-	Malformed: {http.StatusUnauthorized, "invalid_client", 700027, "The client assertion is not one JSON Web Token in compact form, with nothing before it and nothing behind it, a line break included.", ""},
+	Malformed: {http.StatusUnauthorized, "invalid_client", 700027, "The client assertion is not one JSON Web Token in compact form, with nothing before or behind it but the line break of a file.", ""},
 
 	NoEndpoint: {http.StatusNotFound, "invalid_request", 90013, "There is no such endpoint.", ""},
 	Method:     {http.StatusMethodNotAllowed, "invalid_request", 90013, "This endpoint accepts GET only.", ""},

@@ -6,11 +6,11 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/sealring/sealring/internal/directory"
 	identity "github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
 	"github.com/sealring/sealring/internal/surface/arm/provider/tracked"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // expressionVersions are the api-versions that know claims matching expressions (CP §3.4).
@@ -40,7 +40,7 @@ type matchingExpression struct {
 }
 
 // newFederated shapes a credential of an identity.
-func newFederated(of resource.ID, c directory.FederatedCredential) wireFederated {
+func newFederated(of resource.ID, c trust.FederatedCredential) wireFederated {
 	w := wireFederated{ID: of.Child("federatedIdentityCredentials", c.Name).String(), Name: c.Name, Type: identity.FederatedType,
 		Properties: federatedProperties{Issuer: c.Issuer, Subject: c.Subject, Audiences: []string{c.Audience}}}
 	if c.Expression != "" {
@@ -72,8 +72,8 @@ func (p *provider) listFederated(ctx context.Context, r *arm.Request) (arm.Respo
 	if err != nil {
 		return arm.Response{}, err
 	}
-	key := func(c directory.FederatedCredential) string { return strings.ToLower(c.Name) }
-	return arm.Page(ctx, r, arm.Slice(all, key), func(_ context.Context, c directory.FederatedCredential) (any, error) {
+	key := func(c trust.FederatedCredential) string { return strings.ToLower(c.Name) }
+	return arm.Page(ctx, r, arm.Slice(all, key), func(_ context.Context, c trust.FederatedCredential) (any, error) {
 		return newFederated(owner, c), nil
 	})
 }
@@ -119,7 +119,7 @@ func (p *provider) putFederated(ctx context.Context, r *arm.Request) (arm.Respon
 
 // readFederated reads the body of a write; what it returns fills in the credential.
 // Errors: arm.ErrContent.
-func readFederated(r *arm.Request) (func(c *directory.FederatedCredential) error, error) {
+func readFederated(r *arm.Request) (func(c *trust.FederatedCredential) error, error) {
 	body, err := r.Body()
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func readFederated(r *arm.Request) (func(c *directory.FederatedCredential) error
 	if err := props.Exact("issuer", "subject", "audiences", "claimsMatchingExpression", "keySet"); err != nil {
 		return nil, err
 	}
-	var next directory.FederatedCredential
+	var next trust.FederatedCredential
 	var audiences []string
 	for member, into := range map[string]any{"issuer": &next.Issuer, "subject": &next.Subject, "audiences": &audiences} {
 		if err := props.Into(member, into); err != nil {
@@ -148,7 +148,7 @@ func readFederated(r *arm.Request) (func(c *directory.FederatedCredential) error
 		}
 	}
 	if len(audiences) != 1 {
-		return nil, directory.ErrFederatedInvalid.With("A federated identity credential has exactly one audience, not %d.", len(audiences))
+		return nil, trust.ErrFederatedInvalid.With("A federated identity credential has exactly one audience, not %d.", len(audiences))
 	}
 	next.Audience = audiences[0]
 	if next.Expression, next.ExpressionVersion, err = readExpression(r, props); err != nil {
@@ -157,7 +157,7 @@ func readFederated(r *arm.Request) (func(c *directory.FederatedCredential) error
 	if props.Has("keySet") {
 		next.KeySet = string(props["keySet"])
 	}
-	return func(c *directory.FederatedCredential) error {
+	return func(c *trust.FederatedCredential) error {
 		*c = next
 		return nil
 	}, nil
