@@ -31,6 +31,7 @@ func newRootCommand() *cobra.Command {
 		newDemoCommand(),
 		newEnvCommand(),
 		newGrantCommand(),
+		newIdentitiesCommand(),
 		newKeysCommand(),
 		newRestCommand(),
 		newRestoreCommand(),

@@ -18,6 +18,7 @@ const (
 	versionWeb      = "2024-04-01"
 	versionCompute  = "2024-07-01"
 	versionIdentity = "2023-01-31"
+	versionTenant   = "2022-12-01"
 	versionVault    = "2023-07-01"
 	versionRBAC     = "2022-04-01"
 )
