@@ -67,6 +67,7 @@ var (
 const (
 	maxRecords   = 800 // per scope; the oldest are pruned
 	maxActive    = 64  // deployments that run at a time, without nested ones
+	maxPlanning  = 4   // templates that are planned at a time
 	parallel     = 8   // requests of one deployment at a time
 	maxDepth     = 6   // deployments nested in one another
 	aliveEvery   = 5 * time.Second
@@ -206,6 +207,7 @@ type Service struct {
 	server    string
 	wait      time.Duration
 	queue     chan *run
+	planning  chan struct{} // one for each plan being made: a plan may take much memory
 
 	mu     sync.Mutex // guards active
 	active map[string]*run
@@ -220,5 +222,5 @@ func New(c Config) (*Service, error) {
 		return nil, errors.New("deployment: Wait is 0 or more")
 	}
 	return &Service{db: c.Store, log: c.Audit, resources: c.Resources, out: c.Log, ids: c.IDs, now: c.Now, server: c.Server, wait: c.Wait,
-		queue: make(chan *run), active: map[string]*run{}}, nil
+		queue: make(chan *run), planning: make(chan struct{}, maxPlanning), active: map[string]*run{}}, nil
 }

@@ -46,7 +46,13 @@ func (s *Service) prepare(ctx context.Context, req Request, parent *exec) (*exec
 	if err != nil {
 		return nil, err
 	}
+	select {
+	case s.planning <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	plan, err := template.New(in)
+	<-s.planning
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,9 @@ func (env *environment) with(rt Runtime) *environment {
 
 // expression evaluates the inside of one expression.
 func (env *environment) expression(inside string) (any, error) {
+	if err := env.owner.shared.budget.Spend(1 + len(inside)/16); err != nil {
+		return nil, err
+	}
 	n, err := expression.Parse(inside)
 	if err != nil {
 		return nil, err
@@ -60,6 +63,9 @@ func (env *environment) node(n expression.Node) (any, error) {
 
 // evaluate computes everything in a JSON value: strings, names of members, copy loops.
 func (env *environment) evaluate(raw any) (any, error) {
+	if err := env.owner.shared.budget.Spend(1); err != nil {
+		return nil, err
+	}
 	switch v := raw.(type) {
 	case string:
 		inside, ok := expression.Is(v)
@@ -88,6 +94,9 @@ func (env *environment) evaluate(raw any) (any, error) {
 
 // object computes the members of an object.
 func (env *environment) object(raw *value.Object) (*value.Object, error) {
+	if err := env.owner.shared.budget.Spend(4 + 2*raw.Len()); err != nil {
+		return nil, err
+	}
 	out := &value.Object{}
 	set := func(name string, v any) error {
 		if _, twice := out.Find(name); twice {

@@ -10,11 +10,15 @@ import (
 
 // connect finds what every resource has to wait for, and refuses circles.
 func (p *Plan) connect() error {
+	p.index()
 	for _, r := range p.Resources {
 		for _, name := range r.dependsOn {
 			targets, err := p.dependency(name)
 			if err != nil {
 				return err
+			}
+			if err := p.shared.budget.Spend(1 + len(targets)); err != nil {
+				return explained(err, "")
 			}
 			if targets == nil {
 				return invalid("The resource '%s' is not defined in the template. Please see https://aka.ms/arm-syntax for usage details.", clip(name))
@@ -67,12 +71,7 @@ func (p *Plan) dependency(name string) ([]*Resource, error) {
 	if found := p.byID(name); found != nil {
 		return []*Resource{found}, nil
 	}
-	var named []*Resource
-	for _, r := range p.Resources {
-		if strings.EqualFold(r.Name, name) {
-			named = append(named, r)
-		}
-	}
+	named := p.names[value.Fold(name)]
 	if len(named) > 1 {
 		return nil, invalid("The template resource reference '%s' is not unique: more than one resource has that name.", clip(name))
 	}
@@ -86,13 +85,18 @@ func (p *Plan) byID(text string) *Resource {
 	if !ok {
 		return nil
 	}
-	var found *Resource
+	return p.ids[want.Key()]
+}
+
+// index makes resources findable by id and by name.
+func (p *Plan) index() {
+	p.ids, p.names = map[string]*Resource{}, map[string][]*Resource{}
 	for _, r := range p.Resources {
-		if r.ID.Equal(want) && (found == nil || !found.Enabled || found.Existing && !r.Existing) {
-			found = r
+		if found := p.ids[r.ID.Key()]; found == nil || !found.Enabled || found.Existing && !r.Existing {
+			p.ids[r.ID.Key()] = r
 		}
+		p.names[value.Fold(r.Name)] = append(p.names[value.Fold(r.Name)], r)
 	}
-	return found
 }
 
 // implicit adds what the expressions of a resource refer to.
@@ -106,10 +110,18 @@ func (p *Plan) implicit(r *Resource) error {
 		props.Delete("template")
 		src.Set("properties", props)
 	}
-	return eachExpression(src, r.env, func(n expression.Node, env *environment) error {
+	w := walker{turns: mentionsResources, visit: func(n expression.Node, env *environment) error {
 		expression.Walk(n, func(c *expression.Call) bool { return p.refers(r, c, env) })
 		return nil
-	})
+	}}
+	return w.walk(src, r.env)
+}
+
+// mentionsResources reports whether a JSON value may refer to resources, so that every turn
+// of its loop has to be looked at.
+func mentionsResources(raw any) bool {
+	text := value.Fold(string(value.Marshal(raw)))
+	return strings.Contains(text, "reference") || strings.Contains(text, "list")
 }
 
 // refers notes what one call refers to, and says whether to look at its arguments. Of an
@@ -133,7 +145,7 @@ func (p *Plan) refers(r *Resource, c *expression.Call, env *environment) bool {
 		if err != nil || !isText {
 			return true // known only later: the runtime says ErrPending
 		}
-		if targets, err := p.dependency(name); err == nil {
+		if targets, err := p.dependency(name); err == nil && p.shared.budget.Spend(len(targets)) == nil {
 			for _, t := range targets {
 				if t != r {
 					r.After = append(r.After, t)
@@ -144,29 +156,38 @@ func (p *Plan) refers(r *Resource, c *expression.Call, env *environment) bool {
 	return true
 }
 
-// eachExpression calls visit for every expression in a JSON value, in every turn of the
-// loops of properties.
-func eachExpression(raw any, env *environment, visit func(n expression.Node, env *environment) error) error {
+// walker calls visit for every expression in a JSON value, in the first turn of the loops
+// of properties, and in every turn of those for whose input turns holds.
+type walker struct {
+	visit func(n expression.Node, env *environment) error
+	turns func(input any) bool
+}
+
+// walk goes through a value.
+func (w walker) walk(raw any, env *environment) error {
 	switch v := raw.(type) {
 	case string:
 		inside, ok := expression.Is(v)
 		if !ok {
 			return nil
 		}
+		if err := env.owner.shared.budget.Spend(1 + len(inside)/16); err != nil {
+			return explained(err, "")
+		}
 		n, err := expression.Parse(inside)
 		if err != nil {
 			return explained(err, "The language expression '"+clip(v)+"' is not valid: ")
 		}
-		return visit(n, env)
+		return w.visit(n, env)
 	case []any:
 		for _, item := range v {
-			if err := eachExpression(item, env, visit); err != nil {
+			if err := w.walk(item, env); err != nil {
 				return err
 			}
 		}
 	case *value.Object:
 		for _, name := range v.Names() {
-			if err := eachMember(v, name, env, visit); err != nil {
+			if err := w.member(v, name, env); err != nil {
 				return err
 			}
 		}
@@ -174,29 +195,31 @@ func eachExpression(raw any, env *environment, visit func(n expression.Node, env
 	return nil
 }
 
-// eachMember is eachExpression for one member.
-func eachMember(o *value.Object, name string, env *environment, visit func(n expression.Node, env *environment) error) error {
+// member goes through one member of an object.
+func (w walker) member(o *value.Object, name string, env *environment) error {
 	item := o.Get(name)
 	loops := copyLoops(name, item)
 	if loops == nil {
-		if err := eachExpression(name, env, visit); err != nil {
+		if err := w.walk(name, env); err != nil {
 			return err
 		}
-		return eachExpression(item, env, visit)
+		return w.walk(item, env)
 	}
 	for _, l := range loops {
-		if err := eachExpression(l.Get("count"), env, visit); err != nil {
+		if err := w.walk(l.Get("count"), env); err != nil {
 			return err
 		}
-		count, err := env.count(l)
-		if err != nil {
-			count = 1 // a count that is known only later, or never
+		count := int64(1)
+		if w.turns(l.Get("input")) {
+			if n, err := env.count(l); err == nil { // else it is known only later, or never
+				count = n
+			}
 		}
 		for i := range count {
-			if err := env.owner.shared.budget.Spend(1); err != nil {
-				return err
+			if err := env.owner.shared.budget.Spend(10); err != nil {
+				return explained(err, "")
 			}
-			if err := eachExpression(l.Get("input"), env.in(loop{name: value.Fold(l.Text("name")), index: i, property: true}), visit); err != nil {
+			if err := w.walk(l.Get("input"), env.in(loop{name: value.Fold(l.Text("name")), index: i, property: true})); err != nil {
 				return err
 			}
 		}
@@ -256,6 +279,7 @@ func (p *Plan) checkCalls() error {
 		})
 		return failed
 	}
+	once := walker{visit: check, turns: func(any) bool { return false }}
 	for _, r := range p.Resources {
 		src := r.raw.Clone()
 		src.Delete("resources")
@@ -264,7 +288,7 @@ func (p *Plan) checkCalls() error {
 			props.Delete("template")
 			src.Set("properties", props)
 		}
-		if err := eachExpression(src, r.env, check); err != nil {
+		if err := once.walk(src, r.env); err != nil {
 			return err
 		}
 	}
@@ -272,11 +296,11 @@ func (p *Plan) checkCalls() error {
 	if p.in.outer != nil {
 		env = p.in.outer
 	}
-	if err := eachExpression(p.in.Template.Get("outputs"), env, check); err != nil {
+	if err := once.walk(p.in.Template.Get("outputs"), env); err != nil {
 		return err
 	}
 	if p.in.outer != nil {
 		return nil
 	}
-	return eachExpression(p.in.Template.Get("variables"), env, check)
+	return once.walk(p.in.Template.Get("variables"), env)
 }

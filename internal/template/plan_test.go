@@ -337,3 +337,29 @@ func FuzzTemplate(f *testing.F) {
 		_, _ = p.Outputs(world{})
 	})
 }
+
+// CP-147: templates that ask for too much are refused before they cost much.
+func TestBombsAreRefused(t *testing.T) {
+	many := strings.TrimSuffix(strings.Repeat(`"l",`, 800), ",")
+	for name, text := range map[string]string{
+		"loops in loops of constants":   `"variables":{"v":{"copy":[{"name":"a","count":800,"input":{"copy":[{"name":"b","count":800,"input":{"copy":[{"name":"c","count":800,"input":{"x":{}}}]}}]}}]}},"resources":[` + uai + `"name":"[string(variables('v'))]"}]`,
+		"dependencies on a loop":        `"resources":[` + uai + `"name":"[concat('a',copyIndex())]","copy":{"name":"l","count":700},"dependsOn":[]},` + uai + `"name":"b","dependsOn":[` + many + `]},` + strings.TrimSuffix(strings.Repeat(uai+`"name":"c","dependsOn":[`+many+`]},`, 1), ",") + `]`,
+		"a search in a search":          `"variables":{"l":"[range(0,10000)]"},"resources":[` + uai + `"name":"[string(map(variables('l'),lambda('i',map(variables('l'),lambda('j',contains(variables('l'),-1))))))]"}]`,
+		"texts that double":             `"variables":{"a":"[concat('xxxxxxxxxxxxxxxx','xxxxxxxxxxxxxxxx')]"},"resources":[` + uai + `"name":"[reduce(range(0,60),'x',lambda('a','b',format('{0}{0}',lambdaVariables('a'))))]"}]`,
+		"objects that double":           `"resources":[` + uai + `"name":"[string(reduce(range(0,60),createObject(),lambda('a','b',createObject('x',lambdaVariables('a'),'y',lambdaVariables('a')))))]"}]`,
+		"functions that call functions": `"functions":[{"namespace":"n","members":{"f":{"parameters":[{"name":"x","type":"int"}],"output":{"type":"int","value":"[add(n.f(parameters('x')),n.f(parameters('x')))]"}}}}],"resources":[` + uai + `"name":"[string(n.f(1))]"}]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := plan(t, text, "")
+			if name == "dependencies on a loop" {
+				if err != nil { // many, and still within bounds
+					t.Error(err)
+				}
+				return
+			}
+			if !errors.Is(err, ErrInvalid) {
+				t.Errorf("%v %v", p, err)
+			}
+		})
+	}
+}

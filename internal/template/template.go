@@ -45,8 +45,8 @@ const (
 	maxResources  = 800
 	maxOutputs    = 64
 	maxCopies     = 800
-	maxNesting    = 8          // levels of functions calling functions, and of resources in resources
-	maxSteps      = 20_000_000 // of evaluation, for a template and all that is nested in it
+	maxNesting    = 8         // levels of functions calling functions, and of resources in resources
+	maxSteps      = 5_000_000 // of evaluation, for a template and all that is nested in it
 )
 
 // Runtime knows the resources that exist. Its methods are called one at a time.
@@ -102,6 +102,8 @@ type Plan struct {
 	params    map[string]*lazy
 	loops     map[string][]*Resource // members by folded name of the copy loop
 	symbols   map[string]*Resource   // by folded symbolic name, with [n] for members of loops
+	ids       map[string]*Resource   // by ID.Key
+	names     map[string][]*Resource // by folded name
 	schemas   map[string]*value.Object
 	outputs   *value.Object
 }

@@ -122,6 +122,9 @@ func (c *Caller) prepare(ctx context.Context, call Call) (Route, *Request, error
 	if r.Target, err = targetOf(route, r); err != nil {
 		return Route{}, nil, ErrPath.With("The request path is not a valid resource id.")
 	}
+	if err := c.room.checkVersion(route, r); err != nil {
+		return Route{}, nil, err
+	}
 	return route, r, nil
 }
 

@@ -105,11 +105,19 @@ func (e *Evaluator) call(c *Call) (any, error) {
 		}
 		args[i] = v
 	}
+	if c.Namespace != "" || !Known(c.Name) {
+		return e.apply(c, args) // what is known of the template and the platform is not work
+	}
+	for _, arg := range args { // most functions look at all of what they are given
+		if err := e.charge(arg); err != nil {
+			return nil, err
+		}
+	}
 	v, err := e.apply(c, args)
 	if err != nil {
 		return nil, err
 	}
-	return v, e.check(v)
+	return v, e.charge(v)
 }
 
 // apply calls a function with evaluated arguments.
@@ -138,8 +146,8 @@ func (e *Evaluator) apply(c *Call, args []any) (any, error) {
 	return f.call(c.Name, args)
 }
 
-// check bounds a result.
-func (e *Evaluator) check(v any) error {
+// charge takes steps for a value, and refuses one that is too large.
+func (e *Evaluator) charge(v any) error {
 	size := value.Size(v, maxValue)
 	if size > maxValue {
 		return ErrBudget.With("a value of the template is larger than %d bytes", maxValue)

@@ -9,7 +9,8 @@ package value
 
 import (
 	"encoding/json"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,8 +23,12 @@ type Number string
 // spelling and the place of their first writing. The zero Object is empty and ready.
 type Object struct {
 	names  []string
-	values map[string]any // by folded name
+	values []any
+	places map[string]int // by folded name; nil while there are few
 }
+
+// few is how many members are found faster one by one.
+const few = 8
 
 // NewObject returns an object of alternating names and values; it panics on an odd count.
 func NewObject(pairs ...any) *Object {
@@ -74,11 +79,29 @@ func (o *Object) Get(name string) any {
 
 // Find returns a member and whether there is one, null or not.
 func (o *Object) Find(name string) (any, bool) {
-	if o == nil {
-		return nil, false
+	if i := o.place(name); i >= 0 {
+		return o.values[i], true
 	}
-	v, ok := o.values[Fold(name)]
-	return v, ok
+	return nil, false
+}
+
+// place is where a member stands; -1 if there is none.
+func (o *Object) place(name string) int {
+	switch {
+	case o == nil:
+		return -1
+	case o.places != nil:
+		if i, ok := o.places[Fold(name)]; ok {
+			return i
+		}
+		return -1
+	}
+	for i, have := range o.names {
+		if len(have) == len(name) && (have == name || Fold(have) == Fold(name)) {
+			return i
+		}
+	}
+	return -1
 }
 
 // Has reports whether a member is there and not null.
@@ -86,38 +109,46 @@ func (o *Object) Has(name string) bool { return o.Get(name) != nil }
 
 // Set gives a member a value.
 func (o *Object) Set(name string, v any) {
-	key := Fold(name)
-	if _, there := o.values[key]; !there {
-		if o.values == nil {
-			o.values = map[string]any{}
-		}
-		o.names = append(o.names, name)
+	if i := o.place(name); i >= 0 {
+		o.values[i] = v
+		return
 	}
-	o.values[key] = v
+	o.names, o.values = append(o.names, name), append(o.values, v)
+	switch {
+	case o.places != nil:
+		o.places[Fold(name)] = len(o.names) - 1
+	case len(o.names) > few:
+		o.index()
+	}
+}
+
+// index makes members findable by name once there are many.
+func (o *Object) index() {
+	o.places = make(map[string]int, 2*len(o.names))
+	for i, name := range o.names {
+		o.places[Fold(name)] = i
+	}
 }
 
 // Delete takes a member out.
 func (o *Object) Delete(name string) {
-	key := Fold(name)
-	if _, there := o.values[key]; !there {
+	i := o.place(name)
+	if i < 0 {
 		return
 	}
-	delete(o.values, key)
-	for i, n := range o.names {
-		if Fold(n) == key {
-			o.names = append(o.names[:i:i], o.names[i+1:]...)
-			return
-		}
+	o.names = append(o.names[:i:i], o.names[i+1:]...)
+	o.values = append(o.values[:i:i], o.values[i+1:]...)
+	if o.places != nil {
+		o.index()
 	}
 }
 
 // Clone returns an object of the same members, which may be changed without the first.
 func (o *Object) Clone() *Object {
-	c := &Object{}
-	for _, name := range o.Names() {
-		c.Set(name, o.Get(name))
+	if o == nil {
+		return &Object{}
 	}
-	return c
+	return &Object{names: slices.Clone(o.names), values: slices.Clone(o.values), places: maps.Clone(o.places)}
 }
 
 // Text returns a member that is a string; "" for anything else.
@@ -173,7 +204,7 @@ func Append(to []byte, v any) []byte {
 				to = append(to, ',')
 			}
 			to = append(appendString(to, name), ':')
-			to = Append(to, v.Get(name))
+			to = Append(to, v.values[i])
 		}
 		return append(to, '}')
 	}
@@ -216,9 +247,9 @@ func Equal(a, b any) bool {
 		if !ok || a.Len() != o.Len() {
 			return false
 		}
-		for key, v := range a.values {
-			other, there := o.values[key]
-			if !there || !Equal(v, other) {
+		for i, name := range a.names {
+			other, there := o.Find(name)
+			if !there || !Equal(a.values[i], other) {
 				return false
 			}
 		}
@@ -262,20 +293,13 @@ func Size(v any, limit int) int {
 			}
 		}
 	case *Object:
-		for _, name := range v.Names() {
-			if n += len(name) + Size(v.Get(name), limit-n-len(name)); n > limit {
+		for i, name := range v.Names() {
+			if n += len(name) + Size(v.values[i], limit-n-len(name)); n > limit {
 				return n
 			}
 		}
 	}
 	return n
-}
-
-// Sorted returns the names of an object in ordinal order.
-func Sorted(o *Object) []string {
-	names := append([]string(nil), o.Names()...)
-	sort.Strings(names)
-	return names
 }
 
 // WithoutNulls returns v without members that are null, at any depth; arrays keep theirs.
