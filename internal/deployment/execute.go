@@ -406,9 +406,27 @@ func shownOutputs(outputs []template.Output, secure bool) *value.Object {
 		if !o.Secure || secure {
 			shown.Set("value", o.Value)
 		}
-		out.Set(o.Name, shown)
+		name := o.Name
+		if !secure {
+			name = answeredName(name)
+		}
+		out.Set(name, shown)
 	}
 	return out
+}
+
+// answeredName is how answers spell the name of an output: capitals at its beginning are
+// small there, but for the one that begins the next word. `az vmss create` names its output
+// VMSS and reads vmss.
+func answeredName(name string) string {
+	out := []byte(name)
+	for n, c := range out {
+		if c < 'A' || c > 'Z' || n > 0 && n+1 < len(out) && (out[n+1] < 'A' || out[n+1] > 'Z') {
+			break
+		}
+		out[n] = c + 'a' - 'A'
+	}
+	return string(out)
 }
 
 // encode writes a value.
