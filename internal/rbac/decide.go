@@ -106,10 +106,11 @@ type holders struct {
 
 // add takes what a principal holds.
 func (h *holders) add(held holding.Holding) {
-	if held.Depths == 0 {
+	depths := held.Depths()
+	if depths == 0 {
 		return
 	}
-	h.depths |= held.Depths
+	h.depths |= depths
 	if h.count < len(h.buf) {
 		h.buf[h.count] = held
 		h.count++
@@ -178,7 +179,7 @@ func (p *Policy) lowest(h *holders, r *Request, f *Facts, scope string, depth in
 		} else {
 			held = &h.more[i-h.count]
 		}
-		if held.Depths&bit == 0 {
+		if held.Depths()&bit == 0 {
 			continue
 		}
 		at := p.set.At(*held, hash, scope)

@@ -1,6 +1,8 @@
 package holding
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/sealring/sealring/internal/id"
@@ -21,39 +23,67 @@ type Book struct {
 	kept   int // scopes after Fill
 }
 
-// perShelf is how many principals share a shelf when a Set is filled.
-const perShelf = 4
+// held is a grant with its holder and the shelf of the holder, while a Set is filled.
+type held struct {
+	shelf     uint32
+	principal Name
+	Grant
+}
 
 // Fill makes a Set of all entries that each yields, in any order.
 func (b *Book) Fill(each func(yield func(id.Object, Entry))) *Set {
-	drafts := map[id.Object]*[]Grant{}
+	var all []held
+	principals := map[Name]struct{}{}
 	each(func(principal id.Object, e Entry) {
-		if len(principal) != 36 || e.Scope.IsZero() {
-			return // no principal of ours is spelled so: it can hold nothing
+		if name, ok := ParseName(string(principal)); ok && !e.Scope.IsZero() { // no principal of ours is spelled otherwise
+			all = append(all, held{0, name, b.grant(e)})
+			principals[name] = struct{}{}
 		}
-		list := drafts[principal]
-		if list == nil {
-			list = &[]Grant{}
-			drafts[principal] = list
-		}
-		*list = append(*list, b.grant(e))
 	})
-	s := &Set{view: b.scopes.view, pages: make([]*page, pagesFor(len(drafts)))}
-	for principal, list := range drafts {
-		s.put(principal, *list)
-		delete(drafts, principal)
-	}
 	b.kept = b.scopes.count
-	return s
+	return fill(b.scopes.view, all, len(principals))
 }
 
-// pagesFor is the number of pages for so many principals, a power of two.
-func pagesFor(principals int) int {
-	n := 1
-	for n<<pageBits*perShelf < principals {
-		n *= 2
+// fill sorts the grants onto shelves.
+func fill(v view, all []held, principals int) *Set {
+	shelves := 1
+	for shelves < principals {
+		shelves *= 2
 	}
-	return n
+	for i := range all {
+		all[i].shelf = uint32(hashOf(all[i].principal)>>32) & uint32(shelves-1)
+	}
+	slices.SortFunc(all, func(a, b held) int {
+		if a.shelf != b.shelf {
+			return cmp.Compare(a.shelf, b.shelf)
+		}
+		if n := bytes.Compare(a.principal[:], b.principal[:]); n != 0 {
+			return n
+		}
+		return compareGrants(a.Grant, b.Grant)
+	})
+	s := &Set{view: v, filled: make(shelf, 0, len(all)+principals), starts: make([]uint32, shelves+1), count: len(all), holders: principals}
+	at := 0
+	for from := 0; from < len(all); {
+		to := from
+		for to < len(all) && all[to].principal == all[from].principal {
+			to++
+		}
+		for ; at <= int(all[from].shelf); at++ {
+			s.starts[at] = uint32(len(s.filled))
+		}
+		s.filled = append(s.filled, Grant{Name: all[from].principal, ref: Ref(to - from)})
+		head := &s.filled[len(s.filled)-1]
+		for _, h := range all[from:to] {
+			head.hash |= DepthBit(v.depth(h.ref))
+			s.filled = append(s.filled, h.Grant)
+		}
+		from = to
+	}
+	for ; at <= shelves; at++ {
+		s.starts[at] = uint32(len(s.filled))
+	}
+	return s
 }
 
 // With returns a Set in which the principals hold what is said here and nothing else.
@@ -61,13 +91,14 @@ func (b *Book) With(s *Set, changed map[id.Object][]Entry) *Set {
 	if len(changed) == 0 {
 		return s
 	}
-	next := &Set{pages: slices.Clone(s.pages), count: s.count, holders: s.holders}
-	if len(next.pages) == 0 {
-		next.pages = make([]*page, 1)
+	next := *s
+	if next.pages = slices.Clone(s.pages); next.pages == nil {
+		next.pages = make([]*page, pagesFor(s.holders))
 	}
 	copied := map[int]bool{}
 	for principal, entries := range changed {
-		if len(principal) != 36 {
+		name, ok := ParseName(string(principal))
+		if !ok {
 			continue
 		}
 		grants := make([]Grant, 0, len(entries))
@@ -76,20 +107,31 @@ func (b *Book) With(s *Set, changed map[id.Object][]Entry) *Set {
 				grants = append(grants, b.grant(e))
 			}
 		}
+		sortGrants(grants)
 		next.view = b.scopes.view
-		if p, _ := number(principal, len(next.pages)); !copied[p] && next.pages[p] != nil {
+		if p := int(hashOf(name)>>pageBits) & (len(next.pages) - 1); !copied[p] && next.pages[p] != nil {
 			clone := *next.pages[p]
 			next.pages[p], copied[p] = &clone, true
 		}
-		next.put(principal, grants)
+		next.put(name, grants)
 	}
-	return next
+	return &next
+}
+
+// pagesFor is the number of pages for the changes to a Set of so many principals: some
+// shelves for an eighth of them.
+func pagesFor(principals int) int {
+	n := 1
+	for n<<pageBits*16 < principals {
+		n *= 2
+	}
+	return n
 }
 
 // Stale reports whether a Set should rather be filled anew in a new Book: most scopes kept
-// are of no use any more, or four times as many principals share a shelf as did at first.
+// are of no use any more, or a good part of it was changed.
 func (b *Book) Stale(s *Set) bool {
-	return b.scopes.count > 2*b.kept+1<<16 || s.holders > 4*perShelf*len(s.pages)<<pageBits
+	return b.scopes.count > 2*b.kept+1<<16 || s.changed > s.holders/4+1<<12
 }
 
 // grant makes a grant of an entry.
@@ -97,43 +139,38 @@ func (b *Book) grant(e Entry) Grant {
 	return Grant{Name: e.Name, hash: Hash(e.Scope.Key()), ref: b.scopes.intern(e.Scope), Role: e.Role, Mark: e.Mark}
 }
 
-// put writes a new shelf in which the principal holds the grants. The page is the Set's own.
-func (s *Set) put(principal id.Object, grants []Grant) {
-	sortGrants(grants)
-	p, at := number(principal, len(s.pages))
+// put writes a new shelf in which the principal holds the grants, which are sorted; none
+// of them hide what was filled too. The page is the Set's own.
+func (s *Set) put(principal Name, grants []Grant) {
+	hash := hashOf(principal)
+	p, at := int(hash>>pageBits)&(len(s.pages)-1), hash&(1<<pageBits-1)
 	if s.pages[p] == nil {
 		s.pages[p] = &page{}
 	}
+	if before := s.of(principal); before.Depths() != 0 {
+		s.holders--
+		s.count -= len(before.Grants())
+	}
 	old := s.pages[p][at]
-	fresh := &shelf{}
-	s.count += len(grants)
-	if old != nil {
-		fresh.holders = make([]holder, 0, len(old.holders)+1)
-		fresh.grants = make([]Grant, 0, len(old.grants)+len(grants))
-		for i, h := range old.holders {
-			from, to := h.from, uint32(len(old.grants))
-			if i+1 < len(old.holders) {
-				to = old.holders[i+1].from
-			}
-			if string(h.principal[:]) == string(principal) {
-				s.count -= int(to - from)
-				s.holders--
-				continue
-			}
-			h.from = uint32(len(fresh.grants))
-			fresh.holders = append(fresh.holders, h)
-			fresh.grants = append(fresh.grants, old.grants[from:to]...)
+	known := old.of(principal)
+	fresh := make(shelf, 0, len(old)-len(known.own)+1+len(grants))
+	for i := 0; i < len(old); {
+		end := i + 1 + int(old[i].ref)
+		if old[i].Name != principal {
+			fresh = append(fresh, old[i:end]...)
 		}
+		i = end
+	}
+	head := Grant{Name: principal, ref: Ref(len(grants))}
+	for _, g := range grants {
+		head.hash |= DepthBit(s.depth(g.ref))
+	}
+	s.pages[p][at] = append(append(fresh, head), grants...)
+	if known.own == nil {
+		s.changed++
 	}
 	if len(grants) > 0 {
-		h := holder{from: uint32(len(fresh.grants))}
-		copy(h.principal[:], principal)
-		for _, g := range grants {
-			h.depths |= DepthBit(s.depth(g.ref))
-		}
 		s.holders++
-		fresh.holders = append(fresh.holders, h)
-		fresh.grants = append(fresh.grants, grants...)
+		s.count += len(grants)
 	}
-	s.pages[p][at] = fresh
 }

@@ -22,37 +22,38 @@ func ParseName(text string) (n Name, ok bool) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return n, false
 	}
-	at := 0
-	for i := 0; i < 36; i += 2 {
-		if text[i] == '-' {
-			i++
-		}
-		high, low := hexDigit(text[i]), hexDigit(text[i+1])
-		if high > 15 || low > 15 {
-			return n, false
-		}
-		n[at] = high<<4 | low
-		at++
+	bad := byte(0)
+	for i, at := range digits {
+		high, low := hex[text[at]], hex[text[at+1]]
+		n[i] = high<<4 | low&15
+		bad |= high | low
 	}
-	return n, true
+	return n, bad < 16
 }
 
-// hexDigit is the value of a hexadecimal digit; 255 for anything else.
-func hexDigit(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10
+// digits is where the bytes of a GUID begin in its text.
+var digits = [16]uint8{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
+
+// hex is the values of hexadecimal digits; 255 for anything else.
+var hex = hexValues()
+
+// hexValues fills hex.
+func hexValues() (values [256]byte) {
+	for i := range values {
+		values[i] = 255
 	}
-	return 255
+	for i := range 10 {
+		values['0'+i] = byte(i)
+	}
+	for i := range 6 {
+		values['a'+i], values['A'+i] = byte(10+i), byte(10+i)
+	}
+	return values
 }
 
 // String spells the name in lower case.
 func (n Name) String() string {
-	const digits = "0123456789abcdef"
+	const spelled = "0123456789abcdef"
 	var b [36]byte
 	at := 0
 	for i, c := range n {
@@ -60,7 +61,7 @@ func (n Name) String() string {
 			b[at] = '-'
 			at++
 		}
-		b[at], b[at+1] = digits[c>>4], digits[c&15]
+		b[at], b[at+1] = spelled[c>>4], spelled[c&15]
 		at += 2
 	}
 	return string(b[:])

@@ -117,7 +117,7 @@ func TestSetsAgreeWithAMap(t *testing.T) {
 						t.Fatalf("a grant at %s says %s", at, s.Scope(g))
 					}
 				}
-				if !slices.Equal(got, want) || len(want) > 0 && h.Depths&DepthBit(Depth(at.Key())) == 0 {
+				if !slices.Equal(got, want) || len(want) > 0 && h.Depths()&DepthBit(Depth(at.Key())) == 0 {
 					t.Fatalf("%s at %s: %v, want %v", p, at, got, want)
 				}
 			}

@@ -3,7 +3,6 @@ package holding
 import (
 	"encoding/binary"
 	"hash/maphash"
-	"slices"
 	"strings"
 
 	"github.com/sealring/sealring/internal/resource"
@@ -33,8 +32,10 @@ type view struct {
 
 // template is the literal pieces of scopes: /subscriptions/…/resourceGroups/ · /providers/Microsoft.Web/sites/ · "".
 type template struct {
-	written, folded []string
-	depth           int
+	folded  string // all pieces in a row, in lower case
+	ends    []uint16
+	depth   int
+	written string // as folded, with the letters as first written
 }
 
 // dissect cuts a scope into the pieces of its template and its names. The id of a
@@ -111,9 +112,12 @@ func (s *scopes) keep(scope resource.ID) Ref {
 			s.numbers = map[string]uint32{}
 		}
 		number = uint32(len(s.templates))
-		t := template{written: slices.Clone(pieces), depth: Depth(scope.Key())}
+		t := template{written: strings.Join(pieces, ""), depth: Depth(scope.Key())}
+		t.folded = strings.ToLower(t.written)
+		end := 0
 		for _, p := range pieces {
-			t.folded = append(t.folded, strings.ToLower(p))
+			end += len(p)
+			t.ends = append(t.ends, uint16(end))
 		}
 		s.templates = append(s.templates, t)
 		s.numbers[joined] = number
@@ -152,13 +156,15 @@ func next(record []byte) (int, []byte) {
 // is reports whether the scope at ref has the key.
 func (v *view) is(ref Ref, key string) bool {
 	number, rest := next(v.record(ref))
-	pieces := v.templates[number].folded
-	for i, p := range pieces {
+	t := &v.templates[number]
+	from := 0
+	for i, end := range t.ends {
+		p := t.folded[from:end]
 		if len(key) < len(p) || key[:len(p)] != p {
 			return false
 		}
-		key = key[len(p):]
-		if i == len(pieces)-1 {
+		key, from = key[len(p):], int(end)
+		if i == len(t.ends)-1 {
 			break
 		}
 		var n int
@@ -196,11 +202,13 @@ func (v *view) depth(ref Ref) int {
 // text spells the scope at ref as it was written.
 func (v *view) text(ref Ref) string {
 	number, rest := next(v.record(ref))
-	pieces := v.templates[number].written
+	t := &v.templates[number]
 	var b strings.Builder
-	for i, p := range pieces {
-		b.WriteString(p)
-		if i == len(pieces)-1 {
+	from := 0
+	for i, end := range t.ends {
+		b.WriteString(t.written[from:end])
+		from = int(end)
+		if i == len(t.ends)-1 {
 			break
 		}
 		var n int

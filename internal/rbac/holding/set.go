@@ -2,7 +2,8 @@ package holding
 
 import (
 	"hash/maphash"
-	"sort"
+	"slices"
+	"strings"
 
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/resource"
@@ -17,85 +18,97 @@ type Grant struct {
 	Role, Mark uint32
 }
 
-// holder is where the grants of a principal begin; they end where those of the next begin.
-type holder struct {
-	principal [36]byte
-	depths    uint32
-	from      uint32
-}
+// shelf is the grants of the few principals whose ids hash alike, in one piece of memory:
+// for each a head, and then its grants by hash, scope and name. In a head Name is the
+// principal, hash its depths, and ref how many grants follow.
+type shelf []Grant
 
-// shelf is a few principals with all their grants: in order of hash, scope and name.
-type shelf struct {
-	holders []holder
-	grants  []Grant
+// Set is who holds what. The zero Set is empty.
+type Set struct {
+	view
+	// What was filled: shelves in a row, and where each begins; the last number is the end.
+	filled shelf
+	starts []uint32 // a power of two, and one
+	// What changed since: it hides what was filled.
+	pages   []*page // a power of two
+	changed int     // principals
+
+	count, holders int
 }
 
 // pageBits is the logarithm of the number of shelves on a page.
 const pageBits = 8
 
 // page is what is copied where a shelf on it changes.
-type page [1 << pageBits]*shelf
-
-// Set is who holds what. The zero Set is empty.
-type Set struct {
-	view
-	pages          []*page
-	count, holders int
-}
+type page [1 << pageBits]shelf
 
 // Len is the number of grants.
 func (s *Set) Len() int { return s.count }
 
 // Holding is the grants of one principal; the zero Holding is none.
-type Holding struct {
-	on *shelf
-	at int
-	// Depths has the DepthBit of every scope among the grants.
-	Depths uint32
-}
+type Holding struct{ own shelf }
 
-// Principal is who holds them.
+// Principal is who holds them; "" for none.
 func (h Holding) Principal() id.Object {
-	if h.on == nil {
+	if h.own == nil {
 		return ""
 	}
-	return id.Object(h.on.holders[h.at].principal[:])
+	return id.Object(h.own[0].Name.String())
+}
+
+// Depths has the DepthBit of every scope among the grants.
+func (h Holding) Depths() uint32 {
+	if h.own == nil {
+		return 0
+	}
+	return h.own[0].hash
 }
 
 // Grants are the grants.
 func (h Holding) Grants() []Grant {
-	if h.on == nil {
+	if h.own == nil {
 		return nil
 	}
-	from, to := h.on.holders[h.at].from, uint32(len(h.on.grants))
-	if h.at+1 < len(h.on.holders) {
-		to = h.on.holders[h.at+1].from
-	}
-	return h.on.grants[from:to:to]
+	return h.own[1:]
 }
 
-// number is the shelf on which a principal stands; the pages are a power of two.
-func number(principal id.Object, pages int) (page, at int) {
-	n := int(maphash.String(seed, string(principal))) & (pages<<pageBits - 1)
-	return n >> pageBits, n & (1<<pageBits - 1)
-}
+// hashOf is the keyed hash of a principal.
+func hashOf(principal Name) uint64 { return maphash.Bytes(seed, principal[:]) }
 
 // Of returns what a principal holds itself.
 func (s *Set) Of(principal id.Object) Holding {
-	if len(s.pages) == 0 {
+	name, ok := ParseName(string(principal))
+	if !ok {
 		return Holding{}
 	}
-	p, at := number(principal, len(s.pages))
-	if s.pages[p] == nil || s.pages[p][at] == nil {
-		return Holding{}
-	}
-	on := s.pages[p][at]
-	for i := range on.holders {
-		h := &on.holders[i]
-		if string(h.principal[:]) != string(principal) {
-			continue
+	return s.of(name)
+}
+
+// of is Of for a principal that was read.
+func (s *Set) of(principal Name) Holding {
+	hash := hashOf(principal)
+	if s.changed > 0 {
+		if p := s.pages[int(hash>>pageBits)&(len(s.pages)-1)]; p != nil {
+			if h := p[hash&(1<<pageBits-1)].of(principal); h.own != nil {
+				return h
+			}
 		}
-		return Holding{on: on, at: i, Depths: h.depths}
+	}
+	if len(s.starts) == 0 {
+		return Holding{}
+	}
+	at := int(hash>>32) & (len(s.starts) - 2)
+	return s.filled[s.starts[at]:s.starts[at+1]].of(principal)
+}
+
+// of finds a principal.
+func (on shelf) of(principal Name) Holding {
+	for i := 0; i < len(on); {
+		end := i + 1 + int(on[i].ref)
+		if on[i].Name == principal {
+			return Holding{on[i:end:end]}
+		}
+		i = end
 	}
 	return Holding{}
 }
@@ -138,15 +151,21 @@ func (s *Set) Scope(g Grant) resource.ID {
 }
 
 // sortGrants brings grants into the order of a shelf.
-func sortGrants(grants []Grant) {
-	sort.Slice(grants, func(i, j int) bool {
-		a, b := &grants[i], &grants[j]
-		switch {
-		case a.hash != b.hash:
-			return a.hash < b.hash
-		case a.ref != b.ref:
-			return a.ref < b.ref
+func sortGrants(grants []Grant) { slices.SortFunc(grants, compareGrants) }
+
+// compareGrants orders grants by hash, scope and name.
+func compareGrants(a, b Grant) int {
+	switch {
+	case a.hash != b.hash:
+		if a.hash < b.hash {
+			return -1
 		}
-		return a.Name.Less(b.Name)
-	})
+		return 1
+	case a.ref != b.ref:
+		if a.ref < b.ref {
+			return -1
+		}
+		return 1
+	}
+	return strings.Compare(string(a.Name[:]), string(b.Name[:]))
 }
