@@ -55,6 +55,7 @@ type exec struct {
 	record  Deployment
 	ops     []Operation
 	changed map[int]bool // places in ops that are not stored yet
+	kept    []string     // ids of what the platform made beside the resources
 	outputs []template.Output
 }
 
@@ -203,6 +204,7 @@ func (x *exec) work(ctx context.Context, n *node) result {
 	}
 	x.mu.Lock()
 	n.body = out
+	x.kept = append(x.kept, made(out)...)
 	x.mu.Unlock()
 	x.note(n, Succeeded, nil, status)
 	x.deployed(n.r.ID.String())
@@ -271,6 +273,7 @@ func (x *exec) nested(ctx context.Context, n *node) result {
 	d := inner.snapshot()
 	x.mu.Lock()
 	x.record.Resources = append(x.record.Resources, d.Resources...)
+	x.kept = append(x.kept, inner.kept...)
 	n.body = value.NewObject("id", d.ID.String(), "name", d.ID.Name(), "type", template.TypeDeployment, "properties",
 		value.NewObject("provisioningState", d.State, "outputs", shownOutputs(inner.outputs, true)))
 	x.mu.Unlock()

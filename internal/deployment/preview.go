@@ -141,6 +141,7 @@ func (s *Service) WhatIf(ctx context.Context, req Request) ([]Change, error) {
 	}
 	mask := newMasker(x)
 	seen := map[string]bool{}
+	var keep []string // what is there because of something that the template names
 	var out []Change
 	for _, p := range all {
 		if p.r.IsNested() {
@@ -151,6 +152,7 @@ func (s *Service) WhatIf(ctx context.Context, req Request) ([]Change, error) {
 			return nil, err
 		}
 		seen[p.r.ID.Key()] = true
+		keep = append(keep, made(c.Before)...)
 		out = append(out, mask.change(c))
 	}
 	if req.ID.Scope().Type() != resource.TypeGroup {
@@ -165,7 +167,7 @@ func (s *Service) WhatIf(ctx context.Context, req Request) ([]Change, error) {
 			continue
 		}
 		c := Change{ID: at, Kind: "Ignore"}
-		if req.Complete && !x.mentions(at) {
+		if req.Complete && !x.mentions(at) && !keeps(keep, at) {
 			c.Kind = "Delete"
 		}
 		c.Before = value.NewObject("id", at.String(), "name", at.FullName(), "type", at.Type())

@@ -125,10 +125,19 @@ func keeps(ids []string, i resource.ID) bool {
 	return false
 }
 
+// made are the ids of what the platform made for a resource that a template names: the plan
+// of a web app that was deployed without one.
+func made(body *value.Object) []string {
+	if plan := body.Object("properties").Text("serverFarmId"); plan != "" {
+		return []string{plan}
+	}
+	return nil
+}
+
 // sweep deletes what the template of a Complete deployment does not name: what uses an
 // identity before identities, so that nothing is left with a dead one for a moment.
 func (x *exec) sweep(ctx context.Context) []Failure {
-	keep := append([]string(nil), x.snapshot().Resources...)
+	keep := append(append([]string(nil), x.snapshot().Resources...), x.kept...)
 	for _, n := range x.order {
 		keep = append(keep, n.r.ID.String())
 	}

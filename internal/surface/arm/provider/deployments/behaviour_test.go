@@ -182,18 +182,21 @@ func TestCompleteModeDeletesWhatTheTemplateOmits(t *testing.T) {
 	other := armtest.Sub + "/resourceGroups/other"
 	f.OK("owner", "PUT", other, `{"location":"local"}`)
 	f.OK("owner", "PUT", other+"/providers/Microsoft.ManagedIdentity/userAssignedIdentities/far", `{"location":"local"}`)
-	for _, path := range []string{identityPath("old"), identityPath("keep"), armtest.Group + "/providers/Microsoft.Web/sites/gone"} {
+	for _, path := range []string{identityPath("old"), identityPath("keep"), armtest.Group + "/providers/Microsoft.Compute/virtualMachines/gone"} {
 		f.OK("owner", "PUT", path, `{"location":"local"}`)
 	}
-	template := `"resources":[` + uai + `"name":"keep"},` + uai + `"name":"new"}]`
+	template := `"resources":[` + uai + `"name":"keep"},` + uai + `"name":"new"},{"type":"Microsoft.Web/sites","apiVersion":"2023-12-01","name":"withoutplan","location":"local","properties":{}}]`
 	forecast := f.OK("owner", "POST", at+"all/whatIf", body(template, "", "Complete"))
-	if strings.Count(forecast.Text, `"changeType":"Delete"`) != 2 || strings.Count(forecast.Text, `"changeType":"Create"`) != 1 {
+	if strings.Count(forecast.Text, `"changeType":"Delete"`) != 2 || strings.Count(forecast.Text, `"changeType":"Create"`) != 2 {
 		t.Error(forecast.Text)
 	}
 	if a := f.OK("owner", "PUT", at+"all", body(template, "", "Complete")); a.At("properties", "provisioningState") != "Succeeded" || a.At("properties", "mode") != "Complete" {
 		t.Error(a.Text)
 	}
-	for path, want := range map[string]int{identityPath("old"): 404, identityPath("keep"): 200, identityPath("new"): 200, armtest.Group + "/providers/Microsoft.Web/sites/gone": 404,
+	if again := f.OK("owner", "POST", at+"all/whatIf", body(template, "", "Complete")); strings.Contains(again.Text, `"Delete"`) || f.OK("owner", "GET", armtest.Group+"/resources", "").Count() < 3 {
+		t.Error(again.Text)
+	}
+	for path, want := range map[string]int{identityPath("old"): 404, identityPath("keep"): 200, identityPath("new"): 200, armtest.Group + "/providers/Microsoft.Compute/virtualMachines/gone": 404,
 		other + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/far": 200} {
 		if got := f.Do("owner", "GET", path, "").Status; got != want {
 			t.Errorf("%s: %d, want %d", path, got, want)
