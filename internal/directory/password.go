@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
+	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/secret"
@@ -198,7 +199,7 @@ func (d *Directory) AuthenticatePassword(ctx context.Context, tenant id.Tenant, 
 	}
 	right := len(password.Reveal()) <= maxPassword && d.matches(stored, password)
 	if !right || u.ID == "" {
-		return u, d.countWrong(ctx, subject)
+		return u, d.countWrong(ctx, u, subject)
 	}
 	if !u.Enabled {
 		return u, ErrUserDisabled
@@ -239,8 +240,9 @@ func (d *Directory) readPassword(ctx context.Context, tenant id.Tenant, upn, sub
 	return u, stored, locked, err
 }
 
-// countWrong counts a wrong password and returns ErrWrongPassword.
-func (d *Directory) countWrong(ctx context.Context, subject string) error {
+// countWrong counts a wrong password for u, or for a name that nobody has, and returns
+// ErrWrongPassword. A user who is locked by it is on record.
+func (d *Directory) countWrong(ctx context.Context, u User, subject string) error {
 	now := d.now().UTC()
 	err := d.cache.db.Update(ctx, func(tx *store.Tx) error {
 		var failures, last int64
@@ -267,7 +269,13 @@ func (d *Directory) countWrong(ctx context.Context, subject string) error {
 				return fmt.Errorf("count wrong password: %w", err)
 			}
 		}
-		return nil
+		if until.IsZero() || u.ID == "" {
+			return nil
+		}
+		return d.audit.Record(ctx, tx, audit.Event{
+			Kind: audit.Security, Actor: audit.Actor{Tenant: u.Tenant, Name: "sign-in"}, Outcome: audit.Succeeded, Operation: "directory.user.lock",
+			Target: string(u.ID), Reason: "wrong_passwords", Details: map[string]string{"until": until.Format(time.RFC3339)},
+		})
 	})
 	if err != nil {
 		return err

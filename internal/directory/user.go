@@ -139,6 +139,11 @@ func (d *Directory) UpdateUser(ctx context.Context, tenant id.Tenant, object id.
 		if err := writeUser(ctx, tx, u, hash); err != nil {
 			return err
 		}
+		if hash != "" { // whoever sets a password unlocks the account
+			if _, err := tx.Exec(ctx, "DELETE FROM directory_password_failures WHERE subject = $1", d.lockSubject(tenant, u.UPN)); err != nil {
+				return fmt.Errorf("unlock user %s: %w", object, err)
+			}
+		}
 		return d.userTouched(ctx, tx, u.ID, "directory.user.update", details)
 	})
 	return u, err

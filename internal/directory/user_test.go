@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
@@ -95,7 +96,7 @@ func TestAPasswordIsStoredSlowlyHashedAndKeyed(t *testing.T) {
 func TestTooManyWrongPasswordsLockAName(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWorld(t, db)
-		tenant, _ := w.alice()
+		tenant, alice := w.alice()
 		for _, upn := range []string{aliceUPN, "nobody@contoso.example"} {
 			for range 10 {
 				if _, err := w.signIn(tenant.ID, upn, "wrong"); !errors.Is(err, directory.ErrWrongPassword) {
@@ -117,6 +118,22 @@ func TestTooManyWrongPasswordsLockAName(t *testing.T) {
 		}
 		if _, err := w.signIn(tenant.ID, aliceUPN, alicesWord); err != nil {
 			t.Errorf("nine wrong ones after a right one: %v", err)
+		}
+		for range 10 {
+			if _, err := w.signIn(tenant.ID, aliceUPN, "wrong"); !errors.Is(err, directory.ErrWrongPassword) {
+				t.Fatal(err)
+			}
+		}
+		rows, err := w.log.List(t.Context(), audit.Filter{Kinds: []audit.Kind{audit.Security}})
+		if err != nil || len(rows) == 0 || rows[0].Operation != "directory.user.lock" || rows[0].Target != string(alice.ID) {
+			t.Errorf("the lock is not on record: %+v, %v", rows, err)
+		}
+		next := secret.New("another horse 8 Battery")
+		if _, err := w.UpdateUser(t.Context(), tenant.ID, alice.ID, directory.UserChange{Password: &next}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.signIn(tenant.ID, aliceUPN, next.Reveal()); err != nil {
+			t.Errorf("with a new password: %v", err)
 		}
 	})
 }

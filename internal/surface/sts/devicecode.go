@@ -97,6 +97,9 @@ func (m *Room) startDevice(r *http.Request, tenant string) (deviceAnswer, error)
 		return deviceAnswer{}, err
 	}
 	at := m.entryAuthority(ctx) + "/device"
+	if httpd.EntryFrom(ctx).Public {
+		at = m.authority + "/device" // in the person's browser the public name is not ours
+	}
 	return deviceAnswer{
 		UserCode: user, DeviceCode: code.Reveal(), Verification: at, ExpiresIn: int(signin.DeviceLife / time.Second), Interval: pollInterval,
 		Message: "To sign in, use a web browser to open the page " + at + " and enter the code " + user + " to authenticate.",

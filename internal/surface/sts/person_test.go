@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/secret"
 )
 
@@ -52,6 +53,7 @@ type browser struct {
 	header  http.Header
 	status  int
 	origin  string // Sec-Fetch-Site; "" sends none
+	entry   httpd.Entry
 }
 
 func (w *world) browser() *browser {
@@ -65,6 +67,9 @@ func (b *browser) send(r *http.Request) *httptest.ResponseRecorder {
 	}
 	if b.origin != "" {
 		r.Header.Set("Sec-Fetch-Site", b.origin)
+	}
+	if b.entry.Base != "" {
+		r = r.WithContext(httpd.WithEntry(r.Context(), b.entry))
 	}
 	rec := b.w.do(r)
 	for _, c := range rec.Result().Cookies() {
@@ -499,5 +504,34 @@ func TestWrongPasswordsSayNothing(t *testing.T) {
 	}
 	if !known || !unknown {
 		t.Error("refusals are not in the sign-in log")
+	}
+}
+
+// Browsers send the cookies of a host to every port of it: on plain localhost nothing is left
+// behind, and a device's session ends with the decision.
+func TestLocalhostKeepsNoSession(t *testing.T) {
+	w := newWorld(t)
+	w.alice()
+	b := w.browser()
+	b.entry = httpd.Entry{Base: "https://localhost:8443", Authority: "https://localhost:8443", Graph: "https://localhost:8443"}
+	b.code(request())
+	if b.cookies[ourSession] != "" {
+		t.Error("authorize leaves a session")
+	}
+	device, code := w.startDevice("organizations")
+	b.get("/device")
+	b.submit("do", "signin", "username", alice, "password", aliceWord)
+	b.submit("do", "code", "code", code)
+	b.submit("do", "approve")
+	if b.cookies[ourSession] != "" || !strings.Contains(b.page, "You are signed in") {
+		t.Errorf("the device page leaves a session: %s", b.page)
+	}
+	if rec, _ := w.redeem("organizations", "grant_type", "device_code", "device_code", device); rec.Code != http.StatusOK {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	public := postRequest("/organizations/oauth2/v2.0/devicecode", "client_id="+cli+"&scope=openid")
+	rec := w.do(public.WithContext(httpd.WithEntry(public.Context(), httpd.Entry{Authority: "https://login.microsoftonline.com", Public: true})))
+	if !strings.Contains(rec.Body.String(), `"verification_uri":"`+authority+`/device"`) {
+		t.Errorf("under a public name the person is sent to a stranger: %s", rec.Body)
 	}
 }
