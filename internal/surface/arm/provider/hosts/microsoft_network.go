@@ -20,10 +20,15 @@ func network(d Deps) arm.Provider {
 		"natGateways", "applicationGateways"} {
 		types = append(types, tracked.Type{Deps: d.Deps, Kind: ns + kind, Settle: d.settleNetwork, Show: showNetwork(kind, lists[kind])})
 	}
-	subnets := tracked.Embedded{Deps: d.Deps, Parent: ns + "virtualNetworks", Type: "subnets", Member: "subnets", Show: showSubnet}
-	rules := tracked.Embedded{Deps: d.Deps, Parent: ns + "networkSecurityGroups", Type: "securityRules", Member: "securityRules"}
-	routes := tracked.Embedded{Deps: d.Deps, Parent: ns + "routeTables", Type: "routes", Member: "routes"}
-	more := append(append(subnets.Routes(), rules.Routes()...), routes.Routes()...)
+	var more []arm.Route
+	for _, e := range []tracked.Embedded{
+		{Parent: "virtualNetworks", Type: "subnets", Show: showSubnet}, {Parent: "virtualNetworks", Type: "virtualNetworkPeerings"},
+		{Parent: "networkSecurityGroups", Type: "securityRules"}, {Parent: "routeTables", Type: "routes"},
+		{Parent: "loadBalancers", Type: "inboundNatRules"}, {Parent: "loadBalancers", Type: "backendAddressPools"},
+	} {
+		e.Deps, e.Parent, e.Member = d.Deps, ns+e.Parent, e.Type
+		more = append(more, e.Routes()...)
+	}
 	item, _ := types[0].Path()
 	more = append(more, arm.Post(arm.InGroup+item+"/subnets/{subnets}/PrepareNetworkPolicies", ns+"virtualNetworks/subnets/PrepareNetworkPolicies/action", tracked.Nothing))
 	return provide("Microsoft.Network", types, more...)

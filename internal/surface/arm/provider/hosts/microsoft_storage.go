@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"net/http"
 	"regexp"
 
 	"github.com/sealring/sealring/internal/resource"
@@ -16,7 +17,7 @@ const storageAccounts = "Microsoft.Storage/storageAccounts"
 
 // storage makes Microsoft.Storage: accounts with what clients ask about them (CP §4.2).
 func storage(d Deps) arm.Provider {
-	account := tracked.Type{Deps: d.Deps, Kind: storageAccounts, Name: accountName, Made: []string{"primaryEndpoints", "creationTime", "statusOfPrimary"},
+	account := tracked.Type{Deps: d.Deps, Kind: storageAccounts, Created: http.StatusOK, Name: accountName, Made: []string{"primaryEndpoints", "creationTime", "statusOfPrimary"},
 		Show: d.showAccount, After: d.makeServices}
 	types := []tracked.Type{account}
 	for _, service := range []string{"/blobServices", "/fileServices", "/queueServices", "/tableServices"} {
@@ -59,6 +60,13 @@ func (d Deps) showAccount(_ *arm.Request, res resource.Resource, w *tracked.Reso
 	tracked.Fill(props, "allowSharedKeyAccess", true)
 	tracked.Fill(props, "minimumTlsVersion", "TLS1_2")
 	tracked.Fill(props, "publicNetworkAccess", "Enabled")
+	acls := tracked.Decode(props["networkAcls"])
+	for _, list := range []string{"virtualNetworkRules", "ipRules", "resourceAccessRules"} {
+		tracked.Fill(acls, list, []struct{}{})
+	}
+	tracked.Fill(acls, "bypass", "AzureServices")
+	tracked.Fill(acls, "defaultAction", "Allow")
+	props["networkAcls"] = tracked.Encode(acls)
 	if w.Kind == "" {
 		w.Kind = "StorageV2"
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -38,6 +39,49 @@ func settleSite(res *resource.Resource, stored, props arm.Object) {
 	if stored.Has("state") {
 		props["state"] = stored["state"]
 	}
+	if !props.Has("serverFarmId") {
+		if tracked.Set(props, "serverFarmId", dynamicPlan(res).String()); stored.Has("serverFarmId") {
+			props["serverFarmId"] = stored["serverFarmId"]
+		}
+	}
+	if strings.HasSuffix(strings.ToLower(string(props["serverFarmId"])), `dynamicplan"`) {
+		tracked.Set(props, "sku", "Dynamic")
+	}
+}
+
+// dynamicPlan is the plan of an app that names none, as Azure calls it: one for each group,
+// location and operating system.
+func dynamicPlan(app *resource.Resource) resource.ID {
+	name := resource.CanonicalLocation(app.Location)
+	if strings.Contains(strings.ToLower(app.Kind), "linux") {
+		name += "Linux"
+	}
+	return app.ID.GroupScope().Child(plans, name+"DynamicPlan")
+}
+
+// makePlan brings the plan of an app that names none into being.
+func (p *webProvider) makePlan(ctx context.Context, app resource.Resource) error {
+	at := dynamicPlan(&app)
+	named, err := tracked.Decode(app.Properties).Text("serverFarmId")
+	if err != nil || !strings.EqualFold(named, at.String()) {
+		return err
+	}
+	if _, err := p.Resources.Get(ctx, at); !errors.Is(err, resource.ErrNotFound) {
+		return err
+	}
+	_, _, err = p.Identities.PutHost(ctx, managedidentity.HostWrite{ID: at, Edit: func(res *resource.Resource, exists bool) error {
+		if exists {
+			return nil
+		}
+		linux := strings.HasSuffix(at.Name(), "LinuxDynamicPlan")
+		res.Location, res.Kind, res.SKU = app.Location, "functionapp", json.RawMessage(`{"name":"Y1"}`)
+		props := arm.Object{}
+		tracked.Set(props, "reserved", linux)
+		res.Properties = tracked.Encode(props)
+		settlePlan(res, nil, props)
+		return nil
+	}})
+	return err
 }
 
 // prepareSite takes over from the plan what an app has of it: whether it runs Linux, which
@@ -82,8 +126,11 @@ func (p *webProvider) power(state string) arm.Handler {
 	}
 }
 
-// afterSite moves the settings of a site's body into their stores.
+// afterSite makes the plan of an app that names none, and moves the settings of a site's body into their stores.
 func (p *webProvider) afterSite(ctx context.Context, _ *arm.Request, res resource.Resource, props arm.Object) (resource.Resource, error) {
+	if err := p.makePlan(ctx, res); err != nil {
+		return res, err
+	}
 	return res, p.keepSettings(ctx, res.ID, tracked.Decode(props["siteConfig"]))
 }
 

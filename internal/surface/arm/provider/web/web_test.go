@@ -81,6 +81,25 @@ func TestAnAppHasItsPlansKindAndIsStoppedAndStarted(t *testing.T) {
 	}
 }
 
+// CP-82: an app that names no plan gets one, which az looks up.
+func TestAppsWithoutAPlan(t *testing.T) {
+	f := armtest.Open(t, storetest.SQLite(t))
+	a := f.OK("owner", "PUT", app, `{"location":"local","kind":"functionapp,linux"}`)
+	at := armtest.Group + "/providers/Microsoft.Web/serverfarms/localLinuxDynamicPlan"
+	if a.At("properties", "serverFarmId") != at || a.At("properties", "sku") != "Dynamic" {
+		t.Errorf("app %s", a.Text)
+	}
+	if got := f.OK("owner", "GET", at, ""); got.At("sku", "tier") != "Dynamic" || got.At("properties", "reserved") != "true" {
+		t.Errorf("plan %s", got.Text)
+	}
+	if got := f.OK("owner", "PUT", app, `{"location":"local","kind":"functionapp,linux","properties":{"serverFarmId":"`+plan+`"}}`); got.At("properties", "serverFarmId") != plan {
+		t.Errorf("app %s", got.Text)
+	}
+	if got := f.OK("owner", "PUT", app, `{"location":"local","kind":"functionapp,linux"}`); got.At("properties", "serverFarmId") != plan {
+		t.Errorf("app %s", got.Text)
+	}
+}
+
 // S-40, S-51, CP-89: settings are encrypted in the store, on both engines, and only POST shows them.
 func TestSettingsAreSealed(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
