@@ -127,8 +127,8 @@ func (p *platform) application(name string) (object, client, principal string) {
 	return app.ID, app.AppID, sp.ID
 }
 
-// accepted reports whether Resource Manager takes a token.
-func (p *platform) accepted(token string) bool {
+// https is a client that trusts the platform.
+func (p *platform) https() *http.Client {
 	p.t.Helper()
 	text, err := os.ReadFile(p.CAFile)
 	if err != nil {
@@ -136,13 +136,18 @@ func (p *platform) accepted(token string) bool {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(text)
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+}
+
+// accepted reports whether Resource Manager takes a token.
+func (p *platform) accepted(token string) bool {
+	p.t.Helper()
 	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.Local+"/subscriptions?api-version=2022-12-01", http.NoBody)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
-	resp, err := client.Do(req)
+	resp, err := p.https().Do(req)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -257,5 +262,117 @@ func TestIdentitiesAndGivenKeysProveApplications(t *testing.T) {
 	a := p.client([]string{"--app", "worker", "--identity", id}, trustingSDKs(t)[0].command, "identityassertion", p.TenantID, client, identity, management)
 	if a.OK || !strings.Contains(a.Message, "AADSTS700211") {
 		t.Errorf("after deletion: %+v", a)
+	}
+}
+
+// other is a second tenant of the installation, and a token of its administrator for Graph.
+func (p *platform) other(name string) (tenant, graphToken string) {
+	p.t.Helper()
+	var made struct {
+		TenantID   string `json:"tenant_id"`
+		Admin      string `json:"admin_client_id"`
+		SecretFile string `json:"admin_secret_file"`
+	}
+	if err := json.Unmarshal([]byte(p.must("tenant", "create", "--name", name, "--json")), &made); err != nil {
+		p.t.Fatal(err)
+	}
+	sdk := trustingSDKs(p.t)[0]
+	a := p.client([]string{"--app", "worker"}, sdk.command, "secretcred", made.TenantID, made.Admin, made.SecretFile, p.Graph+"/.default")
+	if !a.OK {
+		p.t.Fatalf("the administrator of %s: %+v", name, a)
+	}
+	return made.TenantID, a.Token
+}
+
+// call sends a request with a token and decodes what comes.
+func (p *platform) call(token, method, url, body string, into any) int {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), method, strings.Replace(url, p.Graph, p.Local, 1), strings.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := p.https().Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // what was read counts
+	if err := json.NewDecoder(resp.Body).Decode(into); err != nil && into != nil {
+		p.t.Fatalf("%s %s: %d, %v", method, url, resp.StatusCode, err)
+	}
+	return resp.StatusCode
+}
+
+// M-15, DT-55: the one way for an identity to matter in another tenant is that somebody there
+// trusts it.
+func TestAnIdentityProvesAnApplicationOfAnotherTenant(t *testing.T) {
+	p := start(t)
+	id, identity, user := p.identity("deployer")
+	tenant, admin := p.other("Acme")
+	var app struct{ ID, AppID string }
+	if status := p.call(admin, "POST", p.Graph+"/v1.0/applications", `{"displayName":"orders"}`, &app); status != http.StatusCreated {
+		t.Fatalf("application: %d", status)
+	}
+	var sp struct{ ID string }
+	if status := p.call(admin, "POST", p.Graph+"/v1.0/servicePrincipals", `{"appId":"`+app.AppID+`"}`, &sp); status != http.StatusCreated {
+		t.Fatalf("service principal: %d", status)
+	}
+	for _, s := range trustingSDKs(t) {
+		flags := []string{"--app", "worker", "--identity", id}
+		a := p.client(flags, s.command, "identityassertion", tenant, app.AppID, identity, management)
+		if a.OK || !strings.Contains(a.Message, "AADSTS70025") {
+			t.Errorf("%s, untrusted: %+v", s.language, a)
+		}
+		var fic struct{ ID string }
+		fics := p.Graph + "/v1.0/applications/" + app.ID + "/federatedIdentityCredentials"
+		status := p.call(admin, "POST", fics, `{"name":"deployer","issuer":"`+p.AuthorityHost+"/"+p.TenantID+`/v2.0","subject":"`+user+`","audiences":["api://AzureADTokenExchange"]}`, &fic)
+		if status != http.StatusCreated {
+			t.Fatalf("federated credential: %d", status)
+		}
+		a = p.client(flags, s.command, "identityassertion", tenant, app.AppID, identity, management)
+		if !a.OK {
+			t.Errorf("%s: %+v", s.language, a)
+		} else if c := claims(t, a.Token); c["tid"] != tenant || c["oid"] != sp.ID {
+			t.Errorf("%s: claims %v", s.language, c)
+		}
+		if status := p.call(admin, "DELETE", fics+"/"+fic.ID, "", nil); status != http.StatusNoContent {
+			t.Fatalf("delete: %d", status)
+		}
+	}
+}
+
+// DT-57: az signs in by a federated token, as an application and as an identity, and says of
+// one that has expired what pipelines look for.
+func TestAzureCLISignsInByFederatedToken(t *testing.T) {
+	p := start(t)
+	issuer := newOutsideIssuer(t, false)
+	object, client, principal := p.application("pipeline")
+	id, identity, user := p.identity("deployer")
+	body := `"issuer":"` + issuer.URL + `","subject":"system:serviceaccount:shop:orders","audiences":["api://AzureADTokenExchange"]`
+	p.rest(nil, "POST", p.Graph+"/v1.0/applications/"+object+"/federatedIdentityCredentials", `{"name":"pipeline",`+body+`}`)
+	p.rest(nil, "PUT", id+"/federatedIdentityCredentials/pipeline?api-version=2023-01-31", `{"properties":{`+body+`}}`)
+	for _, object := range []string{principal, user} {
+		p.grant(object, "Reader", p.group())
+	}
+	a := p.azure(t, "--app", "worker")
+	a.register()
+	read := func(edits map[string]any) string {
+		text, err := os.ReadFile(issuer.token(edits))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(text))
+	}
+	for who, object := range map[string]string{client: principal, identity: user} {
+		login := "login --service-principal -u " + who + " -t " + p.TenantID + " --federated-token "
+		a.ok(login + read(nil))
+		a.prints(`["deployer"]`, "identity list -g default --query '[].name'")
+		if c := claims(t, a.value("accessToken", "account get-access-token")); c["oid"] != object || c["appidacr"] != "2" {
+			t.Errorf("claims %v", c)
+		}
+		a.ok("logout")
+		a.refused("AADSTS700024", login+read(map[string]any{"exp": time.Now().Add(-time.Hour).Unix(), "iat": 1, "nbf": 1}))
+		a.refused("AADSTS700213", login+read(map[string]any{"sub": "repo:a/b"}))
 	}
 }
