@@ -48,8 +48,13 @@ type (
 	Member struct{ Of, At Node }
 )
 
+// node implements Node.
 func (Literal) node() {}
-func (*Call) node()   {}
+
+// node implements Node.
+func (*Call) node() {}
+
+// node implements Node.
 func (*Member) node() {}
 
 // Is reports whether a string of a template is an expression, and returns its inside.
