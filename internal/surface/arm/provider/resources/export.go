@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
+	"github.com/sealring/sealring/internal/template"
 )
 
 // wireExport is the answer of exportTemplate.
@@ -90,6 +91,7 @@ func (p *resourcesProvider) export(one resource.Resource) wireExportOne {
 	if len(w.Properties) == 0 {
 		w.Properties = json.RawMessage(`{}`)
 	}
+	w.Properties = template.Literal(w.Properties)
 	if parent := one.ID.Parent(); parent.IsResource() {
 		names := "'" + strings.ReplaceAll(parent.FullName(), "/", "', '") + "'"
 		w.DependsOn = []string{"[resourceId('" + parent.Type() + "', " + names + ")]"}

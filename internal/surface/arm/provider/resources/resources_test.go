@@ -154,10 +154,10 @@ func TestExport(t *testing.T) {
 		}
 	}
 	armtest.Check(t, json.Unmarshal([]byte(a.Text), &got))
-	if len(got.Template.Resources) != 3 || strings.Contains(a.Text, "canary") || strings.Contains(a.Text, "principalId") {
+	if len(got.Template.Resources) != 4 || strings.Contains(a.Text, "canary") || strings.Contains(a.Text, "principalId") {
 		t.Fatalf("%s", a.Text)
 	}
-	last := got.Template.Resources[2]
+	last := got.Template.Resources[3] // behind the identity, the plan and the app
 	if last.Name != "app1/stage" || last.APIVersion == "" || last.DependsOn[0] != "[resourceId('Microsoft.Web/sites', 'app1')]" {
 		t.Errorf("%+v", last)
 	}
