@@ -1,75 +1,19 @@
 package template
 
 import (
-	"github.com/sealring/sealring/internal/resource"
+	"encoding/json"
+
 	"github.com/sealring/sealring/internal/template/value"
 )
 
-// Exported is a resource to be written into a template.
-type Exported struct {
-	ID         resource.ID
-	APIVersion string
-	// Body is the resource as reading it answers.
-	Body *value.Object
-}
-
-// readOnly are the members of answers that are not written into templates.
-var readOnly = []string{"id", "name", "type", "systemData", "etag", "createdTime", "changedTime", "provisioningState"}
-
-// Export writes resources of a group as a template of literal names, each child behind its
-// parent (CP §2.13).
-func Export(resources []Exported) *value.Object {
-	list := []any{}
-	known := map[string]bool{}
-	for _, r := range resources {
-		known[r.ID.Key()] = true
+// Literal writes a JSON value so that a template that holds it means just that: texts that
+// would be taken for expressions get a second bracket. What is not JSON stays as it is.
+func Literal(raw json.RawMessage) json.RawMessage {
+	v, err := value.Parse(raw)
+	if err != nil {
+		return raw
 	}
-	for _, r := range resources {
-		body := r.Body.Clone()
-		for _, name := range readOnly {
-			body.Delete(name)
-		}
-		if props := body.Object("properties"); props != nil {
-			props = props.Clone()
-			props.Delete("provisioningState")
-			body.Set("properties", props)
-		}
-		if identity := body.Object("identity"); identity != nil {
-			body.Set("identity", exportedIdentity(identity))
-		}
-		out := value.NewObject("type", r.ID.Type(), "apiVersion", r.APIVersion, "name", r.ID.FullName())
-		if parent := r.ID.Parent(); known[parent.Key()] {
-			out.Set("dependsOn", []any{"[resourceId('" + parent.Type() + "'" + quotedNames(parent) + ")]"})
-		}
-		for _, name := range body.Names() {
-			out.Set(name, escaped(body.Get(name)))
-		}
-		list = append(list, out)
-	}
-	return value.NewObject("$schema", "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
-		"contentVersion", "1.0.0.0", "parameters", &value.Object{}, "variables", &value.Object{}, "resources", list)
-}
-
-// exportedIdentity is an identity block without what the platform put in.
-func exportedIdentity(block *value.Object) *value.Object {
-	out := value.NewObject("type", block.Text("type"))
-	if attached := block.Object("userAssignedIdentities"); attached.Len() > 0 {
-		keys := &value.Object{}
-		for _, name := range attached.Names() {
-			keys.Set(name, &value.Object{})
-		}
-		out.Set("userAssignedIdentities", keys)
-	}
-	return out
-}
-
-// quotedNames writes the names of a resource as further arguments of resourceId.
-func quotedNames(i resource.ID) string {
-	out := ""
-	for at := i; at.IsResource(); at = at.Parent() {
-		out = ", '" + at.Name() + "'" + out
-	}
-	return out
+	return value.Marshal(escaped(v))
 }
 
 // escaped doubles the bracket of texts that a template would take for expressions.
@@ -88,7 +32,7 @@ func escaped(v any) any {
 	case *value.Object:
 		out := &value.Object{}
 		for _, name := range v.Names() {
-			out.Set(name, escaped(v.Get(name)))
+			out.Set(escaped(name).(string), escaped(v.Get(name)))
 		}
 		return out
 	}

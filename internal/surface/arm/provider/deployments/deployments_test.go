@@ -110,3 +110,18 @@ func sameJSON(t *testing.T, a, b string) bool {
 	left, right := armtest.Must[[]byte](t)(json.Marshal(x)), armtest.Must[[]byte](t)(json.Marshal(y))
 	return string(left) == string(right)
 }
+
+// What a group exports deploys into it without a change.
+func TestAnExportedGroupDeploysAgain(t *testing.T) {
+	f := armtest.Open(t, storetest.SQLite(t))
+	f.OK("owner", "PUT", at+"main", body(sample(t, "identities.json"), `{"app":{"value":"shop"}}`, ""))
+	f.OK("owner", "PUT", armtest.Group+"/providers/Microsoft.Compute/virtualMachines/vm", `{"location":"local","tags":{"a":"b"},"properties":{"note":"[not an expression]"}}`)
+	exported := f.OK("owner", "POST", armtest.Group+"/exportTemplate", `{"resources":["*"]}`).At("template")
+	again := f.OK("owner", "PUT", at+"again", body(exported, "", ""))
+	if again.At("properties", "provisioningState") != "Succeeded" {
+		t.Errorf("%s\n%s", f.Do("owner", "GET", at+"again", "").Text, exported)
+	}
+	if got := f.OK("owner", "GET", armtest.Group+"/providers/Microsoft.Compute/virtualMachines/vm", "").At("properties", "note"); got != "[not an expression]" {
+		t.Errorf("%q", got)
+	}
+}
