@@ -29,3 +29,19 @@ func (s *Server) administers(ctx context.Context, tenant id.Tenant, principal id
 	}
 	return sp.ID == principal, err
 }
+
+// The most role assignments of a subscription and of a management group where Azure's
+// numbers do not hold: enough for a million identities, and a bound all the same.
+const (
+	assignmentLimit      = 2_000_000
+	groupAssignmentLimit = 100_000
+)
+
+// assignmentLimits are the most assignments of a subscription and of a management group; 0
+// are those of Azure.
+func (c Config) assignmentLimits() (subscription, group int) {
+	if c.Azure.On(c.Azure.AuthorizationLimits) {
+		return 0, 0
+	}
+	return assignmentLimit, groupAssignmentLimit
+}

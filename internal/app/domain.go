@@ -61,7 +61,11 @@ func newDomain(c Config, db *store.DB, log *audit.Log, sealer *seal.Sealer, audi
 	if d.locks, err = managementlock.New(managementlock.Config{Store: db, Audit: log, Now: c.Now}); err != nil {
 		return d, err
 	}
-	roles, err = rbac.New(rbac.Config{Store: db, Audit: log, Directory: &principals{d.directory, d.relations}, Hierarchy: d.groups, Now: c.Now})
+	perSubscription, perGroup := c.assignmentLimits()
+	roles, err = rbac.New(rbac.Config{
+		Store: db, Audit: log, Directory: &principals{d.directory, d.relations}, Hierarchy: d.groups, Now: c.Now,
+		AssignmentsPerSubscription: perSubscription, AssignmentsPerManagementGroup: perGroup,
+	})
 	d.rbac = roles
 	return d, err
 }

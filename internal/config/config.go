@@ -148,6 +148,8 @@ type Azure struct {
 	// FederationLimits allows 20 federated credentials for each application or identity, one write of an
 	// identity's at a time, and RS256 only.
 	FederationLimits *bool `yaml:"federation_limits"`
+	// AuthorizationLimits allows 4,000 role assignments for each subscription and 500 for each management group.
+	AuthorizationLimits *bool `yaml:"authorization_limits"`
 	// StrictVaultAudience refuses a vault token whose audience ends in a slash.
 	StrictVaultAudience *bool `yaml:"strict_vault_audience"`
 }

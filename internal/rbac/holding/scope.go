@@ -33,9 +33,19 @@ type view struct {
 // template is the literal pieces of scopes: /subscriptions/…/resourceGroups/ · /providers/Microsoft.Web/sites/ · "".
 type template struct {
 	folded  string // all pieces in a row, in lower case
-	ends    []uint16
+	first   [5]uint16
+	count   int      // of pieces
+	further []uint16 // where the pieces end that have no room in first
 	depth   int
 	written string // as folded, with the letters as first written
+}
+
+// end is where a piece ends.
+func (t *template) end(i int) int {
+	if i < len(t.first) {
+		return int(t.first[i])
+	}
+	return int(t.further[i-len(t.first)])
 }
 
 // dissect cuts a scope into the pieces of its template and its names. The id of a
@@ -115,9 +125,13 @@ func (s *scopes) keep(scope resource.ID) Ref {
 		t := template{written: strings.Join(pieces, ""), depth: Depth(scope.Key())}
 		t.folded = strings.ToLower(t.written)
 		end := 0
-		for _, p := range pieces {
+		for i, p := range pieces {
 			end += len(p)
-			t.ends = append(t.ends, uint16(end))
+			if t.count++; i < len(t.first) {
+				t.first[i] = uint16(end)
+			} else {
+				t.further = append(t.further, uint16(end))
+			}
 		}
 		s.templates = append(s.templates, t)
 		s.numbers[joined] = number
@@ -158,13 +172,14 @@ func (v *view) is(ref Ref, key string) bool {
 	number, rest := next(v.record(ref))
 	t := &v.templates[number]
 	from := 0
-	for i, end := range t.ends {
+	for i := range t.count {
+		end := t.end(i)
 		p := t.folded[from:end]
 		if len(key) < len(p) || key[:len(p)] != p {
 			return false
 		}
-		key, from = key[len(p):], int(end)
-		if i == len(t.ends)-1 {
+		key, from = key[len(p):], end
+		if i == t.count-1 {
 			break
 		}
 		var n int
@@ -205,10 +220,11 @@ func (v *view) text(ref Ref) string {
 	t := &v.templates[number]
 	var b strings.Builder
 	from := 0
-	for i, end := range t.ends {
+	for i := range t.count {
+		end := t.end(i)
 		b.WriteString(t.written[from:end])
-		from = int(end)
-		if i == len(t.ends)-1 {
+		from = end
+		if i == t.count-1 {
 			break
 		}
 		var n int
