@@ -30,8 +30,8 @@ import (
 	"github.com/sealring/sealring/internal/surface/graph/logs"
 	"github.com/sealring/sealring/internal/surface/graph/model"
 	"github.com/sealring/sealring/internal/surface/graph/people"
-	"github.com/sealring/sealring/internal/trust"
 	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // maxBody is the largest request body, in bytes (security defaults §6.2).
