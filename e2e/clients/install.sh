@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs the client programs of the end-to-end tests, each at the versions pinned beside
-# it: go/bin, python/.venv, node/node_modules, java/target, az/.venv. A part whose pins have
+# it: go/bin, python/.venv, node/node_modules, java/target, az/.venv, graph/.venv. A part whose pins have
 # not changed since it was installed is skipped. Arguments name the parts; all without.
 #
-#   e2e/clients/install.sh [go] [python] [node] [java] [az]
+#   e2e/clients/install.sh [go] [python] [node] [java] [az] [graph]
 set -eu
 cd "$(dirname "$0")"
 
@@ -66,10 +66,19 @@ install_az() {
     stamp az/.venv/installed az/requirements.txt
 }
 
-[ $# -gt 0 ] || set -- go python node java az
+install_graph() {
+    current graph/.venv/installed graph/requirements.txt && return
+    have python3 "apt install python3-venv" || return 0
+    rm -rf graph/.venv
+    python3 -m venv graph/.venv
+    graph/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement graph/requirements.txt
+    stamp graph/.venv/installed graph/requirements.txt
+}
+
+[ $# -gt 0 ] || set -- go python node java az graph
 for part in "$@"; do
     case $part in
-    go | python | node | java | az) "install_$part" ;;
+    go | python | node | java | az | graph) "install_$part" ;;
     *)
         echo "install.sh: no client program is written in '$part'" >&2
         exit 2

@@ -52,11 +52,15 @@ func (t table) find(method string, path []string) (*api.Route, map[string]string
 }
 
 // split reads "/{version}/a/b(key)"; keys become segments of their own (DT-7.1). It is false
-// for a path without a version, with an empty or dotted segment, or with control characters.
+// for a path without a version, with a dotted segment, an empty one but right behind the
+// version, or with control characters.
 func split(path string) (version string, segments []string, ok bool) {
 	path, ok = strings.CutPrefix(path, "/")
 	if !ok {
 		return "", nil, false
+	}
+	if at := strings.IndexByte(path, '/'); at > 0 && strings.HasPrefix(path[at:], "//") {
+		path = path[:at] + path[at+1:] // the SDK for Python joins its base and a path so
 	}
 	for s := range strings.SplitSeq(strings.TrimSuffix(path, "/"), "/") {
 		decoded, err := url.PathUnescape(s)

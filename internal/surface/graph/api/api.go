@@ -141,11 +141,21 @@ func (t *Route) Match(path []string) (map[string]string, bool) {
 				return nil, false
 			}
 			params[p[1:len(p)-1]] = path[i]
-		case !strings.EqualFold(p, strings.TrimPrefix(path[i], "microsoft.graph.")):
+		case !strings.EqualFold(p, Local(path[i])):
 			return nil, false
 		}
 	}
 	return params, true
+}
+
+// Local is a name without the namespace of Graph, which the SDKs abbreviate.
+func Local(name string) string {
+	for _, space := range []string{"microsoft.graph.", "graph."} {
+		if len(name) > len(space) && strings.EqualFold(name[:len(space)], space) {
+			return name[len(space):]
+		}
+	}
+	return name
 }
 
 // NoContent answers 204.

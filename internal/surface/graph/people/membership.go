@@ -48,8 +48,10 @@ func typeOf(r *api.Request) (*edm.Type, error) {
 	if !ok {
 		return nil, nil
 	}
-	if t := types[strings.ToLower(name)]; t != nil {
-		return t, nil
+	if local := api.Local(name); local != name {
+		if t := types[strings.ToLower(local)]; t != nil {
+			return t, nil
+		}
 	}
 	return nil, api.ErrSegment.With("Resource not found for the segment '%s'.", api.Clipped(name))
 }

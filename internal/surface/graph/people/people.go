@@ -206,9 +206,8 @@ func (a *area) deleteGroup(w http.ResponseWriter, r *api.Request) error {
 
 // types picks members by the last segment of a path like members/microsoft.graph.user.
 var types = map[string]*edm.Type{
-	"microsoft.graph.user": model.UserType, "microsoft.graph.group": model.GroupType,
-	"microsoft.graph.serviceprincipal": model.ServicePrincipalType, "microsoft.graph.application": model.ApplicationType,
-	"microsoft.graph.directoryrole": model.DirectoryRoleType,
+	"user": model.UserType, "group": model.GroupType, "serviceprincipal": model.ServicePrincipalType, "application": model.ApplicationType,
+	"directoryrole": model.DirectoryRoleType,
 }
 
 // members serves GET …/members and …/transitiveMembers, of one type if the path says so.
