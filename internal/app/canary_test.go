@@ -203,6 +203,7 @@ func (a *attacked) searchRows(t *testing.T, c Config, planted map[string]string)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer tables.Close()
 	var names []string
 	for tables.Next() {
 		var name string
@@ -214,7 +215,6 @@ func (a *attacked) searchRows(t *testing.T, c Config, planted map[string]string)
 	if err := tables.Err(); err != nil || len(names) < 10 {
 		t.Fatalf("tables %v, %v", names, err)
 	}
-	_ = tables.Close()
 	for _, name := range names {
 		var text string
 		if err := db.QueryRowContext(context.Background(), "SELECT COALESCE(STRING_AGG(t::text, ' '), '') FROM "+name+" t").Scan(&text); err != nil {

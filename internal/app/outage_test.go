@@ -52,6 +52,7 @@ func tablesGone(t *testing.T, c Config) func() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer rows.Close()
 	var names []string
 	for rows.Next() {
 		var name string
@@ -60,7 +61,7 @@ func tablesGone(t *testing.T, c Config) func() {
 		}
 		names = append(names, name)
 	}
-	if err := rows.Close(); err != nil || len(names) < 10 {
+	if err := rows.Err(); err != nil || len(names) < 10 {
 		t.Fatalf("%v, %v", names, err)
 	}
 	rename := func(from, to string) {

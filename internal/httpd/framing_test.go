@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -159,7 +160,7 @@ func TestTLSListenerWatchesFraming(t *testing.T) {
 		t.Errorf("without TLS: %q", answer)
 	}
 	_ = server.Close()
-	if err := <-served; err != http.ErrServerClosed {
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		t.Error(err)
 	}
 	_ = silent.SetDeadline(time.Now().Add(4 * time.Second))
