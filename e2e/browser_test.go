@@ -10,8 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 const (
@@ -43,19 +46,59 @@ type signingIn struct {
 	cmd *exec.Cmd
 	out *bufio.Scanner
 	err bytes.Buffer
+	// opened is a pipe through which the address comes that the client opens a browser with.
+	opened string
 }
 
-// program starts a client of clients/python/person.py with the platform's names and
-// certificates, as `sealring run` sets them.
-func (p *platform) program(t *testing.T, args ...string) *signingIn {
-	t.Helper()
-	python := filepath.Join(clients, "python/.venv/bin/python")
-	if _, err := os.Stat(python); err != nil {
-		missing(t, "the Python clients are not installed: run e2e/clients/install.sh python")
+// address is where the client sends the person.
+func (s *signingIn) address() string {
+	s.t.Helper()
+	came := make(chan string, 1)
+	go func() {
+		text, _ := os.ReadFile(s.opened) // until the script has written it
+		came <- string(text)
+	}()
+	select {
+	case text := <-came:
+		return strings.TrimSpace(strings.TrimPrefix(text, "OPEN "))
+	case <-time.After(time.Minute):
+		s.t.Fatalf("the client opens no browser within a minute\n%s", tail(s.err.String(), 4000))
+		return ""
 	}
-	s := &signingIn{t: t}
-	s.cmd = exec.Command(binary, append([]string{"run", "--egress", "deny", "--app", "person", "--", python, "-u", filepath.Join(clients, "python/person.py")}, args...)...)
-	s.cmd.Env = p.env("SEALRING_AUTHORITY="+p.AuthorityHost, "PYTHONUNBUFFERED=1", "BROWSER=echo OPEN %s")
+}
+
+// languages are the clients that a person signs in to, and what each needs to be there.
+var languages = map[string]struct {
+	command []string
+	needs   string
+}{
+	"python": {[]string{filepath.Join(clients, "python/.venv/bin/python"), "-u", filepath.Join(clients, "python/person.py")}, "python/.venv/installed"},
+	"go":     {[]string{filepath.Join(clients, "go/bin/client"), "person"}, "go/bin/client"},
+	"node":   {[]string{"node", filepath.Join(clients, "node/person.mjs")}, "node/node_modules/.installed"},
+}
+
+// program starts a client with the platform's names and certificates, as `sealring run` sets
+// them. Where it opens a browser, it runs a script of ours that says where to go.
+func (p *platform) program(t *testing.T, language string, args ...string) *signingIn {
+	t.Helper()
+	l := languages[language]
+	if _, err := os.Stat(filepath.Join(clients, l.needs)); err != nil {
+		missing(t, "the %s clients are not installed: run e2e/clients/install.sh %s", language, language)
+	}
+	tools := t.TempDir()
+	opened := filepath.Join(tools, "opened")
+	for _, name := range []string{"xdg-open", "browser"} {
+		if err := os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\nprintf 'OPEN %s\\n' \"$1\" >\"$SEALRING_OPENED\"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(opened, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &signingIn{t: t, opened: opened}
+	s.cmd = exec.Command(binary, slices.Concat([]string{"run", "--egress", "deny", "--app", "person", "--"}, l.command, args)...)
+	s.cmd.Env = p.env("SEALRING_AUTHORITY="+p.AuthorityHost, "PYTHONUNBUFFERED=1", "BROWSER="+filepath.Join(tools, "browser")+" %s", "SEALRING_OPENED="+opened,
+		"PATH="+tools+":"+os.Getenv("PATH"))
 	s.cmd.Stderr = &s.err
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -116,11 +159,18 @@ func TestAPersonSignsInWithABrowser(t *testing.T) {
 	p := start(t)
 	upn, object := p.person(aliceName, aliceWord)
 	b := p.chromium(t)
-	for _, args := range [][]string{{"browser", "query"}, {"browser", "form_post"}, {"identity"}} {
-		mode := strings.Join(args, " ")
-		client := p.program(t, args...)
-		b.open(client.line("OPEN"))
-		if mode != "browser query" { // the browser knows her already, and asks all the same
+	for _, c := range []struct {
+		language string
+		args     []string
+		others   int
+	}{
+		{"python", []string{"browser", "query"}, 2}, {"python", []string{"browser", "form_post"}, 2}, {"python", []string{"identity"}, 0},
+		{"go", []string{"browser"}, 1}, {"node", []string{"browser"}, 1},
+	} {
+		mode := c.language + " " + strings.Join(c.args, " ")
+		client := p.program(t, c.language, c.args...)
+		b.open(client.address())
+		if mode != "python browser query" { // the browser knows her already, and asks all the same
 			if text := b.wait("Choose an account"); !strings.Contains(text, "Continue as "+upn) {
 				t.Errorf("account page: %s", text)
 			}
@@ -131,12 +181,12 @@ func TestAPersonSignsInWithABrowser(t *testing.T) {
 		} else {
 			typeIn(t, b, upn)
 		}
-		b.waitText("You can close this window")
+		b.waitText("ou can close this window", "close this browser tab") // in the words of each client
 		got := client.result()
 		if got.Error != "" || got.Username != upn || got.Object != object || got.Tenant != p.TenantID || !got.Hit {
 			t.Fatalf("%s: %+v", mode, got)
 		}
-		if mode != "identity" && (len(got.Others) != 2 || !strings.Contains(got.Others[0], "graph")) {
+		if len(got.Others) != c.others || c.others > 0 && !strings.Contains(got.Others[0], "graph") {
 			t.Errorf("%s: %+v", mode, got)
 		}
 		if got.Audience != "https://management.core.windows.net/" {
@@ -187,18 +237,28 @@ func TestAPersonSignsADeviceIn(t *testing.T) {
 	p := start(t)
 	upn, object := p.person(aliceName, aliceWord)
 	b := p.chromium(t)
-	client := p.program(t, "device")
+	for _, language := range []string{"python", "go", "node"} {
+		device(t, p, b, language, upn, object)
+	}
+}
+
+// device signs a client of a language in; the browser knows the person from the second on.
+func device(t *testing.T, p *platform, b *chromium, language, upn, object string) {
+	t.Helper()
+	client := p.program(t, language, "device")
 	message := client.line("MESSAGE")
 	parts := regexp.MustCompile(`open the page (\S+) and enter the code (\S+) to`).FindStringSubmatch(message)
 	if parts == nil {
 		t.Fatalf("message %q", message)
 	}
 	b.open(parts[1])
-	b.wait("Sign in")
-	b.write(upn)
-	b.press("Tab")
-	b.write(aliceWord)
-	b.press("Enter")
+	if language == "python" {
+		b.wait("Sign in")
+		b.write(upn)
+		b.press("Tab")
+		b.write(aliceWord)
+		b.press("Enter")
+	}
 	b.wait("Enter the code")
 	b.named("code page")
 	b.fits("code page")

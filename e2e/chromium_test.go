@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -238,16 +239,16 @@ func (b *chromium) wait(heading string) string {
 	}
 }
 
-// waitText waits until the page has a text.
-func (b *chromium) waitText(text string) {
+// waitText waits until the page has one of the texts.
+func (b *chromium) waitText(texts ...string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		got := b.eval("document.body?.innerText")
-		if strings.Contains(got, text) {
+		if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(got, text) }) {
 			return
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("no %q within 30 s at %s:\n%s", text, b.eval("location.href"), got)
+			b.t.Fatalf("no %q within 30 s at %s:\n%s", texts, b.eval("location.href"), got)
 		}
 	}
 }

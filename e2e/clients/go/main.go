@@ -33,6 +33,7 @@ const usage = `usage:
   client secretlife VAULT-URL NAME-PREFIX
   client secretdelete VAULT-URL NAME
   client secretlist VAULT-URL
+  client person browser|device
   client armlife RESOURCE-MANAGER-URL SUBSCRIPTION TENANT NUMBER
   client armdeploy RESOURCE-MANAGER-URL SUBSCRIPTION NUMBER TEMPLATE-FILE`
 
@@ -55,6 +56,10 @@ var retry = azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: 1, Retry
 
 func main() {
 	args := os.Args[1:]
+	if len(args) == 2 && args[0] == "person" {
+		person(args[1])
+		return
+	}
 	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4, "workload": 5, "assertion": 5, "identityassertion": 5, "secretlife": 3, "secretdelete": 3, "secretlist": 2, "armlife": 5, "armdeploy": 5}
 	if len(args) == 0 || need[args[0]] == 0 || len(args) < need[args[0]] {
 		fmt.Fprintln(os.Stderr, usage)

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import urllib.parse
+import webbrowser
 
 import jwt
 import msal
@@ -53,7 +54,7 @@ def by_query(app):
         flow = app.initiate_auth_code_flow(
             [ARM], redirect_uri=f"http://localhost:{server.server_port}", prompt="select_account", response_mode="query"
         )
-        say("OPEN", flow["auth_uri"])
+        webbrowser.open(flow["auth_uri"])
         while server.answer is None:
             server.handle_request()
         return app.acquire_token_by_auth_code_flow(flow, server.answer, scopes=[ARM])
