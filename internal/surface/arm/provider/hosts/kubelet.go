@@ -46,6 +46,14 @@ func (d Deps) prepareCluster(ctx context.Context, r *arm.Request, w tracked.Writ
 		delete(w.Properties, "nodeResourceGroup")
 	case resource.GroupID(r.Subscription(), nodes).Type() != resource.TypeGroup:
 		return arm.ErrContent.With("The member 'nodeResourceGroup' must be the name of a resource group.")
+	default:
+		g, err := d.Resources.Group(ctx, resource.GroupID(r.Subscription(), nodes))
+		if err != nil && !errors.Is(err, resource.ErrGroupNotFound) {
+			return err
+		}
+		if err == nil && !strings.EqualFold(g.ManagedBy, r.Target.String()) {
+			return errForeignGroup(nodes)
+		}
 	}
 	kubelet := tracked.Decode(tracked.Decode(w.Properties["identityProfile"])["kubeletidentity"])
 	text, err := kubelet.Text("resourceId")
@@ -84,6 +92,12 @@ func (d Deps) prepareCluster(ctx context.Context, r *arm.Request, w tracked.Writ
 	return nil
 }
 
+// errForeignGroup refuses to keep nodes in a group that the cluster did not make: whoever
+// may write a cluster need not have any right in it.
+func errForeignGroup(name string) error {
+	return resource.ErrInvalid.With("The resource group '%s' exists already, and a cluster keeps its nodes in a group of its own.", name)
+}
+
 // makeKubeletIdentity gives a cluster without a kubelet identity one of its own, in the
 // group of its nodes (CP §4.6). What a crash leaves half done the next write completes.
 func (d Deps) makeKubeletIdentity(ctx context.Context, _ *arm.Request, res resource.Resource, _ arm.Object) (resource.Resource, error) {
@@ -97,8 +111,11 @@ func (d Deps) makeKubeletIdentity(ctx context.Context, _ *arm.Request, res resou
 		return res, err
 	}
 	group, _, err := d.Resources.PutGroup(ctx, resource.GroupID(res.ID.Subscription(), name), resource.Precondition{}, func(g *resource.Group) error {
-		if g.Revision == 0 {
+		switch {
+		case g.Revision == 0:
 			g.Location, g.ManagedBy = res.Location, res.ID.String()
+		case !strings.EqualFold(g.ManagedBy, res.ID.String()):
+			return errForeignGroup(name)
 		}
 		return nil
 	})

@@ -28,3 +28,23 @@ func TestAClusterNamesTheGroupOfItsNodesOrNot(t *testing.T) { // CP §4.6
 		t.Errorf("the group of nodes became %q", got)
 	}
 }
+
+// TestAClusterTakesNoGroupOfOthers keeps whoever may write clusters out of groups in which
+// they may write nothing, and lets nobody name a manager for a group that is there (S-46).
+func TestAClusterTakesNoGroupOfOthers(t *testing.T) {
+	f := armtest.Open(t, storetest.SQLite(t))
+	foreign := armtest.Sub + "/resourceGroups/foreign"
+	f.OK("owner", "PUT", foreign, `{"location":"local"}`)
+	f.Person("cook", "ed7f3fbd-7b88-4dd4-9017-9adb7ce333f8", armtest.Group) // Azure Kubernetes Service Contributor
+	path := at("Microsoft.ContainerService/managedClusters/aks1")
+	f.Do("cook", "PUT", path, `{"location":"local","identity":{"type":"SystemAssigned"},"properties":{"nodeResourceGroup":"foreign"}}`).Want(400, "InvalidRequestContent")
+	f.Do("owner", "PATCH", foreign, `{"managedBy":"`+path+`"}`).Want(400, "InvalidRequestContent")
+	f.Do("owner", "PUT", foreign, `{"location":"local","managedBy":"`+path+`"}`).Want(400, "InvalidRequestContent")
+	f.OK("cook", "PUT", path, `{"location":"local","identity":{"type":"SystemAssigned"}}`)
+	nodes := armtest.Sub + "/resourceGroups/MC_rg_aks1_local"
+	if got := f.OK("owner", "PUT", nodes, `{"location":"local","tags":{"a":"b"}}`); got.At("managedBy") != path {
+		t.Errorf("group %s", got.Text)
+	}
+	f.OK("cook", "DELETE", path, "")
+	f.OK("owner", "GET", foreign, "")
+}

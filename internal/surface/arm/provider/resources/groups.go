@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
@@ -111,7 +112,10 @@ func (p *resourcesProvider) writeGroup(ctx context.Context, r *arm.Request, patc
 			return resource.ErrGroupNotFound // deleted since it was seen
 		}
 		g.Location = location
-		if !patch || body.Has("managedBy") {
+		if managedBy != "" && g.Revision != 0 && !strings.EqualFold(managedBy, g.ManagedBy) {
+			return arm.ErrContent.With("The member 'managedBy' of a resource group cannot be changed.") // the manager may delete the group
+		}
+		if g.Revision == 0 {
 			g.ManagedBy = managedBy
 		}
 		if !patch || body.Has("tags") {

@@ -38,6 +38,13 @@ func (p *webProvider) swap(ctx context.Context, r *arm.Request) (arm.Response, e
 	if other.Equal(r.Target) {
 		return arm.Response{}, arm.ErrContent.With("A slot cannot be swapped with itself.")
 	}
+	allowed, err := r.Allowed(ctx, other.Type()+"/slotsswap/action", other) // it is changed like the first
+	if err != nil {
+		return arm.Response{}, err
+	}
+	if !allowed {
+		return arm.Response{}, r.DenyAt(other)
+	}
 	sticky, err := p.sticky(ctx, app)
 	if err != nil {
 		return arm.Response{}, err

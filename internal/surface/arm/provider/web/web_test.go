@@ -165,6 +165,8 @@ func TestSwap(t *testing.T) {
 	if _, version, free, _ := of(app); version != "one" || free != "1" {
 		t.Errorf("swapped back: %s %s", version, free)
 	}
+	f.Person("stager", "de139f84-1756-47ae-9be6-808fbbe84772", slot) // Website Contributor of the slot alone
+	f.Do("stager", "POST", slot+"/slotsswap", `{"targetSlot":"production"}`).Want(403, "AuthorizationFailed")
 	f.Do("owner", "POST", app+"/slotsswap", `{"targetSlot":"none"}`).Want(404, "ResourceNotFound")
 	f.Do("reader", "POST", app+"/slotsswap", `{"targetSlot":"stage"}`).Want(403, "AuthorizationFailed")
 }
