@@ -241,10 +241,8 @@ func (s *Service) update(ctx context.Context, tx *store.Tx, d *Deployment, ops [
 		if err != nil {
 			return fmt.Errorf("encode operation of %s: %w", d.ID, err)
 		}
-		if _, err := tx.Exec(ctx, "DELETE FROM deployment_operations WHERE path = $1 AND id = $2", path(d.ID), op.ID); err != nil {
-			return fmt.Errorf("replace operation of %s: %w", d.ID, err)
-		}
-		if _, err := tx.Exec(ctx, "INSERT INTO deployment_operations (path, id, place, document) VALUES ($1, $2, $3, $4)", path(d.ID), op.ID, op.Place, string(text)); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO deployment_operations (path, id, place, document) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (path, id) DO UPDATE SET document = excluded.document`, path(d.ID), op.ID, op.Place, string(text)); err != nil {
 			return fmt.Errorf("write operation of %s: %w", d.ID, err)
 		}
 	}
