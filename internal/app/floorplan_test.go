@@ -54,7 +54,7 @@ var floorPlan = map[string][]string{
 	"internal/surface/graph/api":         append(slices.Clone(room), "internal/surface/graph/edm"),
 	"internal/surface/graph/application": append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm", "internal/surface/graph/model"),
 	"internal/surface/graph/edm":         {"internal/odata"},
-	"internal/surface/graph/federated":   append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm"),
+	"internal/surface/graph/federated":   append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm", "internal/surface/graph/model"),
 	"internal/surface/graph/logs":        append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm", "internal/surface/graph/model"),
 	"internal/surface/graph/model":       append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm"),
 	"internal/surface/graph/people":      append(slices.Clone(room), "internal/surface/graph/api", "internal/surface/graph/edm", "internal/surface/graph/model"),
