@@ -87,5 +87,6 @@ func (s *Server) newFederation() (*federation.Verifier, error) {
 		return nil, config.ErrInvalid.With("%s", err)
 	}
 	s.rooms.run = append(s.rooms.run, v.Run)
+	s.federation = v
 	return v, nil
 }

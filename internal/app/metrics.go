@@ -34,6 +34,7 @@ var (
 	metricKeys     = desc("sealring_signing_keys", "Signing keys by state.", "state")
 	metricEpoch    = desc("sealring_restores", "How often the installation was restored from a backup.")
 	metricBackup   = desc("sealring_last_backup_age_seconds", "Since the newest backup made by sealring backup; absent before the first.")
+	metricFetches  = desc("sealring_federation_key_fetches_total", "Fetches of outside issuers' keys, by outcome.", "outcome")
 	metricBuild    = desc("sealring_build_info", "1, with the release.", "version")
 )
 
@@ -60,7 +61,7 @@ func newMetrics(s *Server) (http.Handler, error) {
 func (metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		metricRequests, metricDuration, metricEvents, metricFailures, metricWaiting, metricRepeats, metricWrites, metricStopped, metricBehind,
-		metricKeyAge, metricKeyNext, metricKeys, metricEpoch, metricBackup, metricBuild,
+		metricKeyAge, metricKeyNext, metricKeys, metricEpoch, metricBackup, metricFetches, metricBuild,
 	} {
 		ch <- d
 	}
@@ -89,6 +90,9 @@ func (m metrics) Collect(ch chan<- prometheus.Metric) {
 	count(metricFailures, float64(failures))
 	gauge(metricWaiting, float64(m.s.audit.Waiting()))
 	count(metricRepeats, float64(m.s.identities.Repeats()))
+	good, failed := m.s.federation.Fetches()
+	count(metricFetches, float64(good), "ok")
+	count(metricFetches, float64(failed), "failed")
 	stats := m.s.db.Stats()
 	count(metricWrites, float64(stats.Writes))
 	gauge(metricStopped, truth(stats.Stopped))

@@ -19,6 +19,7 @@ import (
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/entitlement"
 	"github.com/sealring/sealring/internal/fault"
+	"github.com/sealring/sealring/internal/federation"
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/keyring"
@@ -56,6 +57,7 @@ type Server struct {
 	domain
 	identities   *managedidentity.Service
 	entitlements *entitlement.Service
+	federation   *federation.Verifier
 	vaults       *vault.Service
 	workloads    *workload.Registry
 	pages        *paging.Tokens

@@ -150,6 +150,11 @@ func New(c Config) (*Verifier, error) {
 // Run keeps the keys of issuers in use fresh until ctx ends.
 func (v *Verifier) Run(ctx context.Context) error { return v.keys.run(ctx) }
 
+// Fetches counts how often keys of issuers were fetched, and how often that failed.
+func (v *Verifier) Fetches() (good, failed int64) {
+	return v.keys.fetched.Load(), v.keys.failures.Load()
+}
+
 // Credential is what a client trusts: a federated credential of the directory.
 type Credential struct {
 	ID                        string

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -40,6 +41,8 @@ type keys struct {
 	now    func() time.Time
 	log    *slog.Logger
 	asking singleflight.Group
+
+	fetched, failures atomic.Int64
 
 	mu      sync.Mutex // guards sources and what they hold
 	sources map[string]*source
@@ -152,10 +155,12 @@ func (k *keys) fetch(ctx context.Context, issuer string) error {
 		defer k.mu.Unlock()
 		s := k.source(issuer)
 		if err != nil {
+			k.failures.Add(1)
 			s.failed, s.why = k.now(), err
 			k.log.WarnContext(ctx, "the keys of an issuer could not be fetched", "issuer", issuer, "err", err)
 			return nil, err
 		}
+		k.fetched.Add(1)
 		s.set, s.good, s.failed, s.why = set, k.now(), time.Time{}, nil
 		return nil, nil
 	})

@@ -112,6 +112,9 @@ func TestAFailingIssuerIsNotAskedAllTheTime(t *testing.T) {
 		if w.count() != 1 {
 			t.Errorf("%s: asked %d times", name, w.count())
 		}
+		if good, failed := w.Fetches(); good != 0 || failed != 1 {
+			t.Errorf("%s: counted %d and %d", name, good, failed)
+		}
 		w.down = false
 		w.now = w.now.Add(c.wait)
 		if err := w.check(text, credential); err != nil {
