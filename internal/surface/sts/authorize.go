@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/httpd"
@@ -30,8 +31,9 @@ type authorization struct {
 	wish      ask.Wish
 	challenge string
 	prompt    []string
-	hint      string // login_hint
-	info      bool   // client_info=1
+	hint      string        // login_hint
+	info      bool          // client_info=1
+	maxAge    time.Duration // how long ago the person may have signed in; negative: any time
 }
 
 // The response modes.
@@ -99,7 +101,7 @@ func (m *Room) begin(w http.ResponseWriter, r *http.Request, tenant string, valu
 	if err != nil {
 		return m.answerError(w, r, a, err)
 	}
-	signedIn := user.ID != "" && (a.hint == "" || strings.EqualFold(a.hint, user.UPN))
+	signedIn := user.ID != "" && (a.hint == "" || strings.EqualFold(a.hint, user.UPN)) && (a.maxAge < 0 || m.now().Sub(session.SignedIn) <= a.maxAge)
 	switch {
 	case slices.Contains(a.prompt, "none"):
 		if !signedIn {
@@ -154,6 +156,14 @@ func (m *Room) readAuthorization(a *authorization, values url.Values) (err error
 		if !slices.Contains([]string{"none", "login", "consent", "select_account", "create"}, p) {
 			return fail(90013, "prompt must be login, none, consent or select_account")
 		}
+	}
+	a.maxAge = -1
+	if text := values.Get("max_age"); text != "" {
+		seconds, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return fail(90013, "max_age must be a number of seconds")
+		}
+		a.maxAge = time.Duration(seconds) * time.Second //nolint:gosec // 31 bits
 	}
 	if len(a.state) > 4096 || len(a.nonce) > 512 || len(a.hint) > 320 {
 		return fail(90013, "state, nonce or login_hint is too long")

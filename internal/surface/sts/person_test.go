@@ -399,6 +399,12 @@ func TestASessionSparesThePasswordAndNotTheQuestion(t *testing.T) {
 	if !strings.Contains(b.page, `value="bob@contoso.example"`) {
 		t.Errorf("another person's hint: %s", b.page)
 	}
+	w.now = w.now.Add(time.Minute)
+	for age, asked := range map[string]bool{"59": true, "0": true, "60": false} {
+		if b.ask(request("max_age", age)); strings.Contains(b.page, `name="password"`) != asked {
+			t.Errorf("a minute after the sign-in, max_age=%s: %s", age, b.page)
+		}
+	}
 	b.ask(request())
 	b.submit("do", "other")
 	b.submit("do", "signin", "username", alice, "password", aliceWord)

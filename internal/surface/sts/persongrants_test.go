@@ -437,3 +437,38 @@ func (w *world) register(profile string) {
 		w.t.Fatal(err)
 	}
 }
+
+// DT-1.1: the endpoints of version 1 name a resource, and answer with numbers as texts.
+func TestVersionOneOfTheEndpoints(t *testing.T) {
+	w := newWorld(t)
+	user := w.alice()
+	arm := "https://management.core.windows.net/"
+	b := w.browser()
+	b.get("/common/oauth2/authorize?" + request("scope", "", "resource", arm).Encode())
+	b.submit("do", "signin", "username", alice, "password", aliceWord)
+	_, v := b.answer()
+	form := url.Values{"grant_type": {"authorization_code"}, "client_id": {cli}, "code": {v.Get("code")}, "redirect_uri": {toMachine}, "code_verifier": {theProof}, "resource": {arm}}
+	rec := w.do(postRequest("/common/oauth2/token", form.Encode()))
+	var got struct {
+		Access   string `json:"access_token"`
+		Refresh  string `json:"refresh_token"`
+		ID       string `json:"id_token"`
+		Expires  string `json:"expires_in"`
+		Resource string `json:"resource"`
+		Scope    string `json:"scope"`
+	}
+	if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || rec.Code != http.StatusOK || got.Expires == "" || got.Resource != arm || got.Scope != "user_impersonation" || got.ID == "" {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	if c := w.verify(got.Access, arm); c.Object != user.ID {
+		t.Errorf("%+v", c)
+	}
+	form = url.Values{"grant_type": {"refresh_token"}, "client_id": {cli}, "refresh_token": {got.Refresh}, "resource": {"https://vault.azure.net"}}
+	if rec := w.do(postRequest("/"+string(w.tenant.ID)+"/oauth2/token", form.Encode())); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), `"resource":"https://vault.azure.net"`) {
+		t.Errorf("another resource: %d %s", rec.Code, rec.Body)
+	}
+	rec = w.do(postRequest("/common/oauth2/devicecode", "client_id="+cli+"&resource="+url.QueryEscape(arm)))
+	if rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), `"verification_url":"`+authority+`/device"`) || !strings.Contains(rec.Body.String(), `"interval":"5"`) {
+		t.Errorf("device code: %d %s", rec.Code, rec.Body)
+	}
+}
