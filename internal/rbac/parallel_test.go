@@ -14,7 +14,7 @@ import (
 )
 
 // TestParallelAssignmentsAreAllCounted: of a hundred at once as many are accepted as the
-// limit allows, each is there, and each decides. // R-9, R-29, CP-119
+// limit allows, each is there, and each decides. // R-9, CP-119
 func TestParallelAssignmentsAreAllCounted(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		f := newFixture(t, db) // 20 in a subscription
