@@ -210,3 +210,20 @@ func TestIdentitiesInAllVersions(t *testing.T) { // CP-66, CP-68, CP-69
 		f.Do("owner", "PUT", armtest.Group+"/providers/Microsoft.ManagedIdentity/userAssignedIdentities/"+name, `{"location":"local"}`).Want(want, "")
 	}
 }
+
+func TestSystemIdentitiesAtAnyScope(t *testing.T) { // CP-65
+	f := armtest.Open(t, storetest.SQLite(t))
+	const block = `{"location":"local","identity":{"type":"SystemAssigned"}}`
+	for _, host := range []string{"Microsoft.Compute/virtualMachines/vm", "Microsoft.Web/sites/web", "Microsoft.Web/sites/web/slots/stage"} {
+		at := armtest.Group + "/providers/" + host
+		made := f.OK("owner", "PUT", at, block)
+		a := f.OK("reader", "GET", at+"/providers/Microsoft.ManagedIdentity/identities/default?api-version=2018-11-30", "")
+		if a.At("properties", "principalId") != made.At("identity", "principalId") || a.At("properties", "clientId") == "" || a.At("name") != "default" ||
+			a.At("id") != at+"/providers/Microsoft.ManagedIdentity/identities/default" || a.At("type") != "Microsoft.ManagedIdentity/identities" {
+			t.Errorf("%s: %s", host, a.Text)
+		}
+		f.OK("owner", "PATCH", at, `{"identity":{"type":"None"}}`)
+		f.Do("reader", "GET", at+"/providers/Microsoft.ManagedIdentity/identities/default", "").Want(404, "ResourceNotFound")
+	}
+	f.Do("nobody", "GET", armtest.Group+"/providers/Microsoft.Web/sites/web/providers/Microsoft.ManagedIdentity/identities/default", "").Want(403, "AuthorizationFailed")
+}
