@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/fault"
+	"github.com/sealring/sealring/internal/integrity"
 	"github.com/sealring/sealring/internal/keyring"
 	"github.com/sealring/sealring/internal/seal"
 	"github.com/sealring/sealring/internal/store"
@@ -143,6 +144,17 @@ func (c Config) checkpoints(log *audit.Log, sealer *seal.Sealer) (*audit.Checkpo
 	return audit.NewCheckpoints(audit.CheckpointsConfig{
 		Log: log, Sealer: sealer, Report: c.Log, Rand: c.Rand,
 		File: c.Config.Log.Checkpoints, Keep: time.Duration(c.Config.Log.Retention) * 24 * time.Hour,
+	})
+}
+
+// CheckReport is what Offline.Check found.
+type CheckReport = integrity.Report
+
+// Check looks for damage in everything that the installation holds.
+func (o *Offline) Check(ctx context.Context) (CheckReport, error) {
+	return integrity.Check(ctx, integrity.Config{
+		Store: o.Store, Sealer: o.Sealer, Audit: o.Audit, Log: o.c.Log, Now: o.c.Now, Rand: o.c.Rand,
+		Records: o.checkpoints, Keys: o.Keys, Domain: o.in.domain,
 	})
 }
 

@@ -1,8 +1,8 @@
-package app
+package integrity
 
 // half is a question to the store that must have no answer: its query returns the names of
 // objects that lost, or never got, their other half. The halves are rows of different
-// packages, so the questions stand here, where all packages are known.
+// packages, so the questions stand together, beside none of them.
 type half struct{ what, query string }
 
 // halves are all of them. A row that only looks like a half, such as the assignment of a

@@ -1,25 +1,34 @@
-package app
+// Package integrity looks for damage in everything that an installation holds: the database
+// by its engine, objects that belong together, keys and secrets by opening them, the audit
+// log (R-4, R-8, R-12). It changes nothing and may look while a server runs.
+package integrity
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
+	"time"
 
+	"github.com/sealring/sealring/internal/audit"
 	"github.com/sealring/sealring/internal/fault"
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/keyring"
 	"github.com/sealring/sealring/internal/pki"
+	"github.com/sealring/sealring/internal/seal"
 	"github.com/sealring/sealring/internal/store"
 	"github.com/sealring/sealring/internal/vault"
 )
 
-// CheckReport is what Offline.Check found, part by part, in the order of looking.
-type CheckReport struct {
-	Intact bool        `json:"intact"`
-	Parts  []CheckPart `json:"parts"`
+// Report is what Check found, part by part, in the order of looking.
+type Report struct {
+	Intact bool   `json:"intact"`
+	Parts  []Part `json:"parts"`
 }
 
-// CheckPart is one part of an installation that was looked at.
-type CheckPart struct {
+// Part is one part of an installation that was looked at.
+type Part struct {
 	// Part is database, objects, keys, secrets or audit.
 	Part string `json:"part"`
 	// Looked says in words what was looked at: "SQLite 3.51.3".
@@ -31,17 +40,38 @@ type CheckPart struct {
 // mostProblems bounds what is reported of one part.
 const mostProblems = 100
 
-// Check looks at everything an installation holds and changes nothing: the database by its
-// engine, objects that belong together, keys and secrets by opening them, the whole audit
-// log (R-8, R-4, R-12). A server may be running. An error means that looking failed; damage
-// is in the report.
-func (o *Offline) Check(ctx context.Context) (CheckReport, error) {
-	r := CheckReport{Intact: true}
+// verifier checks the audit log; *audit.Checkpoints is one.
+type verifier interface {
+	Verify(ctx context.Context, exported io.Reader) (audit.Report, error)
+}
+
+// Config names what is looked at; all of it is needed.
+type Config struct {
+	Store  *store.DB
+	Sealer *seal.Sealer
+	Audit  *audit.Log
+	Log    *slog.Logger
+	Now    func() time.Time
+	Rand   io.Reader
+	// Records is the audit log with its checkpoints.
+	Records verifier
+	// Keys opens the signing keys.
+	Keys func(ctx context.Context) (*keyring.Keyring, error)
+	// Domain is the installation's.
+	Domain string
+}
+
+// Check looks at everything. An error means that looking failed; damage is in the report.
+func Check(ctx context.Context, c Config) (Report, error) {
+	if c.Store == nil || c.Sealer == nil || c.Audit == nil || c.Log == nil || c.Now == nil || c.Rand == nil || c.Records == nil || c.Keys == nil || c.Domain == "" {
+		return Report{}, errors.New("integrity: Store, Sealer, Audit, Log, Now, Rand, Records, Keys and Domain are needed")
+	}
+	r := Report{Intact: true}
 	for _, part := range []struct {
 		name string
 		look func(context.Context) (string, []string, error)
 	}{
-		{"database", o.Store.Check}, {"objects", o.checkHalves}, {"keys", o.checkKeys}, {"secrets", o.checkSecrets}, {"audit", o.checkAudit},
+		{"database", c.Store.Check}, {"objects", c.checkHalves}, {"keys", c.checkKeys}, {"secrets", c.checkSecrets}, {"audit", c.checkAudit},
 	} {
 		looked, problems, err := part.look(ctx)
 		switch {
@@ -54,14 +84,14 @@ func (o *Offline) Check(ctx context.Context) (CheckReport, error) {
 			problems = append(problems[:mostProblems], fmt.Sprintf("and %d more", n-mostProblems))
 		}
 		r.Intact = r.Intact && len(problems) == 0
-		r.Parts = append(r.Parts, CheckPart{part.name, looked, append([]string{}, problems...)})
+		r.Parts = append(r.Parts, Part{part.name, looked, append([]string{}, problems...)})
 	}
 	return r, nil
 }
 
 // checkHalves finds objects whose other half is missing, all in one state of the store.
-func (o *Offline) checkHalves(ctx context.Context) (looked string, problems []string, err error) {
-	err = o.Store.Inspect(ctx, func(tx *store.Tx) error {
+func (c Config) checkHalves(ctx context.Context) (looked string, problems []string, err error) {
+	err = c.Store.Inspect(ctx, func(tx *store.Tx) error {
 		for _, h := range halves {
 			err := tx.Query(ctx, func(r store.Row) error {
 				var name string
@@ -82,9 +112,9 @@ func (o *Offline) checkHalves(ctx context.Context) (looked string, problems []st
 
 // checkKeys opens the signing keys and the certificate authorities; that the data keys open
 // was seen when the installation was opened.
-func (o *Offline) checkKeys(ctx context.Context) (looked string, problems []string, err error) {
+func (c Config) checkKeys(ctx context.Context) (looked string, problems []string, err error) {
 	signing := 0
-	keys, err := o.Keys(ctx)
+	keys, err := c.Keys(ctx)
 	if err == nil {
 		list, listed := keys.List(ctx)
 		signing, err = len(list), listed
@@ -93,7 +123,7 @@ func (o *Offline) checkKeys(ctx context.Context) (looked string, problems []stri
 		problems = append(problems, said(err))
 	}
 	var authorities int64
-	err = o.Store.View(ctx, func(tx *store.Tx) error {
+	err = c.Store.View(ctx, func(tx *store.Tx) error {
 		_, err := tx.Get(ctx, "SELECT COUNT(*) FROM authorities", nil, &authorities)
 		return err
 	})
@@ -103,7 +133,7 @@ func (o *Offline) checkKeys(ctx context.Context) (looked string, problems []stri
 	case authorities == 0: // opening would make them
 		problems = append(problems, "the certificate authorities are gone")
 	default:
-		_, err := pki.New(ctx, pki.Config{Store: o.Store, Sealer: o.Sealer, Domain: o.in.domain, Now: o.c.Now, Rand: o.c.Rand})
+		_, err := pki.New(ctx, pki.Config{Store: c.Store, Sealer: c.Sealer, Domain: c.Domain, Now: c.Now, Rand: c.Rand})
 		if err != nil {
 			problems = append(problems, said(err))
 		}
@@ -112,8 +142,8 @@ func (o *Offline) checkKeys(ctx context.Context) (looked string, problems []stri
 }
 
 // checkSecrets opens what vaults hold.
-func (o *Offline) checkSecrets(ctx context.Context) (looked string, problems []string, err error) {
-	vaults, err := vault.New(vault.Config{Store: o.Store, Audit: o.Audit, Sealer: o.Sealer, Log: o.c.Log, Now: o.c.Now, Rand: o.c.Rand, IDs: id.NewSource(o.c.Rand)})
+func (c Config) checkSecrets(ctx context.Context) (looked string, problems []string, err error) {
+	vaults, err := vault.New(vault.Config{Store: c.Store, Audit: c.Audit, Sealer: c.Sealer, Log: c.Log, Now: c.Now, Rand: c.Rand, IDs: id.NewSource(c.Rand)})
 	if err != nil {
 		return "", nil, err
 	}
@@ -125,11 +155,11 @@ func (o *Offline) checkSecrets(ctx context.Context) (looked string, problems []s
 }
 
 // checkAudit verifies the log, without checkpoints from elsewhere.
-func (o *Offline) checkAudit(ctx context.Context) (looked string, problems []string, err error) {
-	r, err := o.VerifyAudit(ctx, nil)
+func (c Config) checkAudit(ctx context.Context) (looked string, problems []string, err error) {
+	r, err := c.Records.Verify(ctx, nil)
 	var records int64
-	for _, c := range r.Chains {
-		records += c.Last - c.First + 1
+	for _, chain := range r.Chains {
+		records += chain.Last - chain.First + 1
 	}
 	for _, p := range r.Problems {
 		problems = append(problems, p.Error())
