@@ -161,43 +161,15 @@ func text(v any) string {
 // masker hides the values of secure parameters in what is shown.
 type masker struct{ secrets []string }
 
-// newMasker collects the texts in the secure parameters of a deployment.
-func newMasker(x *exec) masker {
-	var m masker
-	given := x.plan.Secrets()
-	for _, v := range given {
-		m.collect(v)
-	}
-	return m
-}
-
-// collect adds the texts in v.
-func (m *masker) collect(v any) {
-	switch v := v.(type) {
-	case string:
-		if v != "" {
-			m.secrets = append(m.secrets, v)
-		}
-	case []any:
-		for _, item := range v {
-			m.collect(item)
-		}
-	case *value.Object:
-		for _, name := range v.Names() {
-			m.collect(v.Get(name))
-		}
-	}
-}
-
-// mask is what stands in place of a secret.
-const mask = "*******"
+// newMasker collects the texts in the secure parameters of a plan.
+func newMasker(p *template.Plan) masker { return masker{p.Secrets()} }
 
 // hide returns v without secrets.
 func (m masker) hide(v any) any {
 	switch v := v.(type) {
 	case string:
 		for _, s := range m.secrets {
-			v = strings.ReplaceAll(v, s, mask)
+			v = strings.ReplaceAll(v, s, template.Mask)
 		}
 		return v
 	case []any:
@@ -217,6 +189,15 @@ func (m masker) hide(v any) any {
 		return out
 	}
 	return v
+}
+
+// failure hides secrets in messages.
+func (m masker) failure(f Failure) Failure {
+	f.Message = template.Hide(f.Message, m.secrets)
+	for i, d := range f.Details {
+		f.Details[i] = m.failure(d)
+	}
+	return f
 }
 
 // change hides secrets in a change.

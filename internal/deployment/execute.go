@@ -51,6 +51,9 @@ type exec struct {
 	order  []*node
 	nodes  map[*template.Resource]*node
 
+	once sync.Once
+	mask masker // made once, by explain
+
 	mu      sync.Mutex // guards what follows, and node.body and node.failure
 	record  Deployment
 	ops     []Operation
@@ -231,9 +234,16 @@ func (x *exec) refused(ctx context.Context, n *node, rt *runtime, err error) res
 	if errors.Is(err, template.ErrPending) && rt.missing != nil {
 		return result{n: n, after: rt.missing}
 	}
-	f := x.req.Caller.Explain(ctx, err)
+	f := x.explain(ctx, err)
 	f.Target = n.r.ID.String()
 	return result{n: n, failure: &f}
+}
+
+// explain tells what an error looks like, without secure values that it may quote.
+func (x *exec) explain(ctx context.Context, err error) Failure {
+	f := x.req.Caller.Explain(ctx, err)
+	x.once.Do(func() { x.mask = newMasker(x.plan) })
+	return x.mask.failure(f)
 }
 
 // nested does a deployment in the deployment.
@@ -268,8 +278,13 @@ func (x *exec) nested(ctx context.Context, n *node) result {
 	if err != nil {
 		return x.refused(whole, n, rt, err)
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	r := &run{exec: inner, s: x.s, id: n.r.ID, stop: stop}
+	x.s.enter(r)
 	inner.execute(ctx)
 	inner.close(whole, context.Cause(ctx))
+	x.s.leave(r)
 	d := inner.snapshot()
 	x.mu.Lock()
 	x.record.Resources = append(x.record.Resources, d.Resources...)
@@ -390,7 +405,7 @@ func (x *exec) verdict(ctx context.Context, cause error) (string, *Failure) {
 	}
 	outputs, err := x.plan.Outputs(&runtime{x: x, ctx: ctx})
 	if err != nil {
-		f := x.req.Caller.Explain(ctx, err)
+		f := x.explain(ctx, err)
 		x.noteOutputs(&f)
 		return Failed, &Failure{Code: "DeploymentFailed", Message: failedMessage, Details: []Failure{f}}
 	}

@@ -139,7 +139,7 @@ func (s *Service) WhatIf(ctx context.Context, req Request) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	mask := newMasker(x)
+	mask := newMasker(x.plan)
 	seen := map[string]bool{}
 	var keep []string // what is there because of something that the template names
 	var out []Change

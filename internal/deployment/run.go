@@ -158,9 +158,7 @@ func (s *Service) Start(ctx context.Context, req Request) (Deployment, bool, err
 	}
 	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	r := &run{exec: x, s: s, id: x.record.ID, ctx: base, stop: stop, done: make(chan struct{})}
-	s.mu.Lock()
-	s.active[r.id.Key()] = r
-	s.mu.Unlock()
+	s.enter(r)
 	begun := x.snapshot()
 	late := time.NewTimer(finishWithin)
 	defer late.Stop()
@@ -181,6 +179,20 @@ func (s *Service) Start(ctx context.Context, req Request) (Deployment, bool, err
 	return begun, created, nil
 }
 
+// enter makes a deployment one that this server keeps alive, and that can be canceled.
+func (s *Service) enter(r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active[r.id.Key()] = r
+}
+
+// leave ends what enter began.
+func (s *Service) leave(r *run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.active, r.id.Key())
+}
+
 // work does the deployment; it stops when the service does.
 func (r *run) work(service context.Context) {
 	unhook := context.AfterFunc(service, func() { r.stop(errStopped) })
@@ -194,9 +206,7 @@ func (r *run) end(ctx context.Context, cause error) {
 	r.once.Do(func() {
 		r.close(context.WithoutCancel(ctx), cause)
 		r.stop(nil)
-		r.s.mu.Lock()
-		delete(r.s.active, r.id.Key())
-		r.s.mu.Unlock()
+		r.s.leave(r)
 		close(r.done)
 	})
 }

@@ -143,7 +143,7 @@ func (x *exec) sweep(ctx context.Context) []Failure {
 	}
 	left, err := x.leftovers(ctx, keep)
 	if err != nil {
-		return []Failure{x.req.Caller.Explain(ctx, err)}
+		return []Failure{x.explain(ctx, err)}
 	}
 	var failures []Failure
 	for _, identities := range []bool{false, true} {
@@ -154,7 +154,7 @@ func (x *exec) sweep(ctx context.Context) []Failure {
 			op := Operation{ID: x.operationID("Delete", at.Key()), Kind: "Delete", State: Succeeded, At: x.s.now().UTC(), Target: at.String(), APIVersion: listVersion}
 			op.Status, _, err = x.req.Caller.Do(ctx, Call{Method: http.MethodDelete, Path: at.String(), Version: listVersion})
 			if err != nil {
-				f := x.req.Caller.Explain(ctx, err)
+				f := x.explain(ctx, err)
 				f.Target = at.String()
 				op.State, op.Status, op.Failure = Failed, f.Status, &f
 				failures = append(failures, f)

@@ -206,19 +206,3 @@ func explained(err error, where string) error {
 	}
 	return err
 }
-
-// Secrets returns the values of the secure parameters, for whoever must keep them out of
-// what is shown.
-func (p *Plan) Secrets() []any {
-	p.shared.mu.Lock()
-	defer p.shared.mu.Unlock()
-	var out []any
-	for _, param := range p.Parameters {
-		if param.Secure {
-			if v, err := p.params[value.Fold(param.Name)].get(); err == nil {
-				out = append(out, v)
-			}
-		}
-	}
-	return out
-}

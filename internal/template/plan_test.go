@@ -176,10 +176,17 @@ func TestTemplatesThatAreWrongSaySo(t *testing.T) {
 	}
 }
 
+// CP-139
 func TestErrorsOfSecureParametersHoldNoValue(t *testing.T) {
-	_, err := plan(t, `"parameters":{"p":{"type":"securestring","maxLength":2,"allowedValues":["hunter1"]}},"resources":[]`, `{"p":"hunter2"}`)
-	if err == nil || strings.Contains(err.Error(), "hunter") {
-		t.Error(err)
+	for _, text := range []string{
+		`"parameters":{"p":{"type":"securestring","maxLength":2,"allowedValues":["hunter1"]}},"resources":[]`,
+		`"parameters":{"p":{"type":"securestring"}},"resources":[` + uai + `"name":"[fail(parameters('p'))]"}]`,
+		`"parameters":{"p":{"type":"securestring"}},"resources":[{"type":"[parameters('p')]","apiVersion":"1","name":"x"}]`,
+		`"parameters":{"p":{"type":"securestring"}},"resources":[` + uai + `"name":"x","dependsOn":["[parameters('p')]"]}]`,
+	} {
+		if _, err := plan(t, text, `{"p":"hunter2"}`); err == nil || strings.Contains(err.Error(), "hunter") {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 

@@ -128,7 +128,7 @@ func New(in Input) (*Plan, error) {
 	defer p.shared.mu.Unlock()
 	for _, step := range []func() error{p.readHead, p.readFunctions, p.readParameters, p.readVariables, p.readOutputs, p.expand, p.connect, p.checkCalls} {
 		if err := step(); err != nil {
-			return nil, err
+			return nil, p.hushed(err)
 		}
 	}
 	return p, nil

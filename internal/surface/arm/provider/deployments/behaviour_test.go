@@ -152,6 +152,8 @@ func TestSecureValuesAreNeverKept(t *testing.T) {
 		for _, path := range []string{at + "secret", at + "inner", at + "secret/operations", armtest.Group + "/providers/Microsoft.Resources/deployments"} {
 			said += f.OK("owner", "GET", path, "").Text
 		}
+		quoting := `"parameters":{"p":{"type":"securestring"}},"resources":[` + uai + `"name":"abc","tags":{"t":"[fail(parameters('p'))]"}}]`
+		said += outcome(f, f.OK("owner", "PUT", at+"quoting", body(quoting, `{"p":{"value":"hunter2"}}`, ""))).Text
 		said += f.OK("owner", "POST", at+"secret/exportTemplate", "").Text
 		said += f.OK("owner", "POST", at+"secret/validate", body(template, params, "Incremental")).Text
 		said += f.OK("owner", "POST", at+"secret/whatIf", body(template, params, "Incremental")).Text
