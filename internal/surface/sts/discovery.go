@@ -11,104 +11,29 @@ import (
 
 	"github.com/sealring/sealring/internal/httpd"
 	"github.com/sealring/sealring/internal/surface/sts/ask"
-)
-
-// document is a discovery document of either version (DT-1.2, DT-1.3); members of the other
-// version are left out.
-type document struct {
-	TokenEndpoint        string   `json:"token_endpoint"`
-	TokenAuthMethods     []string `json:"token_endpoint_auth_methods_supported"`
-	KeysURI              string   `json:"jwks_uri"`
-	ResponseModes        []string `json:"response_modes_supported"`
-	SubjectTypes         []string `json:"subject_types_supported"`
-	SigningAlgorithms    []string `json:"id_token_signing_alg_values_supported"`
-	ResponseTypes        []string `json:"response_types_supported"`
-	Scopes               []string `json:"scopes_supported"`
-	Issuer               string   `json:"issuer"`
-	MultiRefreshToken    bool     `json:"microsoft_multi_refresh_token,omitempty"` // v1
-	RequestURIParameter  *bool    `json:"request_uri_parameter_supported,omitempty"`
-	UserInfoEndpoint     string   `json:"userinfo_endpoint"`
-	AuthorizeEndpoint    string   `json:"authorization_endpoint"`
-	DeviceEndpoint       string   `json:"device_authorization_endpoint"`
-	HTTPLogout           bool     `json:"http_logout_supported"`
-	FrontchannelLogout   bool     `json:"frontchannel_logout_supported"`
-	CheckSession         string   `json:"check_session_iframe,omitempty"` // v1
-	EndSessionEndpoint   string   `json:"end_session_endpoint"`
-	Claims               []string `json:"claims_supported"`
-	KerberosEndpoint     string   `json:"kerberos_endpoint,omitempty"` // v2
-	TenantRegion         *string  `json:"tenant_region_scope"`
-	CloudInstanceName    string   `json:"cloud_instance_name"`
-	CloudGraphHost       string   `json:"cloud_graph_host_name"`
-	GraphHost            string   `json:"msgraph_host"`
-	RoleBasedAccessCheck string   `json:"rbac_url"`
-}
-
-// What both documents claim alike.
-var (
-	authMethods       = []string{"client_secret_post", "private_key_jwt", "client_secret_basic"}
-	responseModes     = []string{"query", "fragment", "form_post"}
-	subjectTypes      = []string{"pairwise"}
-	signingAlgorithms = []string{"RS256"}
-	claimsV2          = strings.Fields(`sub iss cloud_instance_name cloud_instance_host_name cloud_graph_host_name msgraph_host aud exp iat
-		auth_time acr nonce preferred_username name tid ver at_hash c_hash email`)
-	claimsV1 = strings.Fields(`sub iss cloud_instance_name cloud_instance_host_name cloud_graph_host_name msgraph_host aud exp iat
-		auth_time acr amr nonce email given_name family_name nickname`)
+	"github.com/sealring/sealring/internal/surface/sts/metadata"
 )
 
 // discoveryV2 serves the v2.0 document.
 func (m *Room) discoveryV2(w http.ResponseWriter, r *http.Request, tenant string) error {
-	s, err := m.resolveForDiscovery(r, tenant)
-	if err != nil {
-		return err
-	}
-	base, no := m.entryAuthority(r.Context())+"/"+s.text, false
-	d := m.common(r.Context())
-	d.Issuer = m.authority + "/" + s.issuerTenant() + "/v2.0"
-	d.TokenEndpoint = base + "/oauth2/v2.0/token"
-	d.AuthorizeEndpoint = base + "/oauth2/v2.0/authorize"
-	d.DeviceEndpoint = base + "/oauth2/v2.0/devicecode"
-	d.EndSessionEndpoint = base + "/oauth2/v2.0/logout"
-	d.KerberosEndpoint = base + "/kerberos"
-	d.KeysURI = base + "/discovery/v2.0/keys" + appQuery(r)
-	d.UserInfoEndpoint = m.graphURL(r.Context()) + "/oidc/userinfo"
-	d.ResponseTypes = []string{"code", "id_token", "code id_token", "id_token token"}
-	d.Scopes = []string{"openid", "profile", "email", "offline_access"}
-	d.RequestURIParameter = &no
-	d.Claims = claimsV2
-	return writePublic(w, d)
+	return m.discovery(w, r, tenant, metadata.V2)
 }
 
 // discoveryV1 serves the v1.0 document.
 func (m *Room) discoveryV1(w http.ResponseWriter, r *http.Request, tenant string) error {
+	return m.discovery(w, r, tenant, metadata.V1)
+}
+
+// discovery serves the document of a version.
+func (m *Room) discovery(w http.ResponseWriter, r *http.Request, tenant string, version func(metadata.Names) metadata.Document) error {
 	s, err := m.resolveForDiscovery(r, tenant)
 	if err != nil {
 		return err
 	}
-	authority := m.entryAuthority(r.Context())
-	base := authority + "/" + s.text
-	d := m.common(r.Context())
-	d.Issuer = m.authority + "/" + s.issuerTenant() + "/"
-	d.TokenEndpoint = base + "/oauth2/token"
-	d.AuthorizeEndpoint = base + "/oauth2/authorize"
-	d.DeviceEndpoint = base + "/oauth2/devicecode"
-	d.EndSessionEndpoint = base + "/oauth2/logout"
-	d.CheckSession = base + "/oauth2/checksession"
-	d.KeysURI = authority + "/common/discovery/keys" + appQuery(r)
-	d.UserInfoEndpoint = base + "/openid/userinfo"
-	d.ResponseTypes = []string{"code", "id_token", "code id_token", "token id_token", "token"}
-	d.Scopes = []string{"openid"}
-	d.MultiRefreshToken = true
-	d.Claims = claimsV1
-	return writePublic(w, d)
-}
-
-// common fills what both documents share.
-func (m *Room) common(ctx context.Context) document {
-	return document{
-		TokenAuthMethods: authMethods, ResponseModes: responseModes, SubjectTypes: subjectTypes, SigningAlgorithms: signingAlgorithms,
-		HTTPLogout: true, FrontchannelLogout: true, CloudInstanceName: m.cloud, CloudGraphHost: "graph.windows.net",
-		GraphHost: strings.TrimPrefix(m.graphURL(ctx), "https://"), RoleBasedAccessCheck: "https://pas.windows.net",
-	}
+	return writePublic(w, version(metadata.Names{
+		Authority: m.entryAuthority(r.Context()), Issuer: m.authority, Tenant: s.text, IssuerTenant: s.issuerTenant(),
+		Graph: m.graphURL(r.Context()), Cloud: m.cloud, KeysQuery: appQuery(r),
+	}))
 }
 
 // graphURL is the Graph service to name to this caller.
