@@ -46,7 +46,7 @@ const (
 	maxOutputs    = 64
 	maxCopies     = 800
 	maxNesting    = 8         // levels of functions calling functions, and of resources in resources
-	maxSteps      = 5_000_000 // of evaluation, for a template and all that is nested in it
+	maxSteps      = 2_000_000 // of evaluation, for a template and all that is nested in it
 )
 
 // Runtime knows the resources that exist. Its methods are called one at a time.
