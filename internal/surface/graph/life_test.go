@@ -36,7 +36,7 @@ func (w *world) do(status int, method, target, body string) object {
 // text is a member that is a text.
 func text(o object, name string) string { s, _ := o[name].(string); return s }
 
-func TestLifeOfAnApplication(t *testing.T) { // DT-88, DT-89, DT-95, DT-100, DT-101
+func TestLifeOfAnApplication(t *testing.T) { // DT-88, DT-89, DT-101
 	w := newWorld(t).admin()
 	const role = `{"id":"22222222-2222-4222-8222-222222222222","allowedMemberTypes":["Application"],"displayName":"r","description":"d","value":"Orders.Read","isEnabled":true}`
 	app := w.do(201, "POST", "/v1.0/applications", `{"@odata.type":"#microsoft.graph.application","displayName":"shop","tags":["a"],"web":{"redirectUris":["https://shop.example/cb"]},
@@ -272,5 +272,39 @@ func TestBatch(t *testing.T) { // DT-7.1
 	}
 	if len(states) != 3 || states[0] != 200 || states[1] != 403 || states[2] != 424 {
 		t.Errorf("states: %v in %v", states, got)
+	}
+}
+
+func TestDelegatedPermissionGrants(t *testing.T) { // DT-90
+	w := newWorld(t).admin()
+	_, client := w.application("client")
+	_, resource := w.application("api")
+	body := `{"clientId":"` + string(client.ID) + `","consentType":"AllPrincipals","resourceId":"` + string(resource.ID) + `","scope":"access"}`
+	made := w.do(201, "POST", "/v1.0/oauth2PermissionGrants", body)
+	refused(t, "twice", w.send("POST", "/v1.0/oauth2PermissionGrants", body, nil), 409, "Request_MultipleObjectsWithSameKeyValue", "already exists")
+	refused(t, "for one without naming him", w.send("POST", "/v1.0/oauth2PermissionGrants", strings.Replace(body, "AllPrincipals", "Principal", 1), nil), 400, "Request_BadRequest", "consentType")
+	w.do(204, "PATCH", "/v1.0/oauth2PermissionGrants/"+text(made, "id"), `{"scope":"access more"}`)
+	if p := w.list("/v1.0/oauth2PermissionGrants?$filter="+url.QueryEscape("clientId eq '"+string(client.ID)+"'"), nil); len(p.Value) != 1 || p.Value[0]["scope"] != "access more" {
+		t.Errorf("listed: %v", p.Value)
+	}
+	w.do(204, "DELETE", "/v1.0/oAuth2PermissionGrants/"+text(made, "id"), "")
+	w.do(404, "GET", "/v1.0/OAUTH2PERMISSIONGRANTS/"+text(made, "id"), "")
+}
+
+func TestGetByIDsOfEveryType(t *testing.T) { // DT-94
+	w := newWorld(t)
+	app, sp := w.application("shop")
+	g, u := w.group("ops"), w.user("alice")
+	ids := `"` + strings.Join([]string{string(app.ID), string(sp.ID), string(g.ID), strings.ToUpper(string(u.ID))}, `","`) + `"`
+	for types, want := range map[string]int{`[]`: 4, `["USER","group"]`: 2, `["directoryObject"]`: 4, `["device"]`: 0} {
+		got := w.do(200, "POST", "/v1.0/directoryObjects/getByIds", `{"ids":[`+ids+`],"types":`+types+`}`)["value"].([]any)
+		for _, o := range got {
+			if !strings.HasPrefix(text(o.(object), "@odata.type"), "#microsoft.graph.") || text(o.(object), "displayName") == "" {
+				t.Errorf("%s: %v", types, o)
+			}
+		}
+		if len(got) != want {
+			t.Errorf("%s: %d objects, want %d", types, len(got), want)
+		}
 	}
 }
