@@ -145,7 +145,7 @@ func (o *Client) Get(ctx context.Context, address string, limit int64) ([]byte, 
 	req.Header.Set("User-Agent", "sealring")
 	resp, err := o.http.Do(req)
 	if errors.Is(err, ErrRefused) {
-		return nil, ErrRefused.With("%s: %s", u.Host, fault.Message(err))
+		return nil, fmt.Errorf("%w: %w", ErrRefused.With("%s: %s", u.Host, fault.Message(err)), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable.With("%s did not answer: %s", u.Host, reason(err)), err)
@@ -208,7 +208,8 @@ func (o *Client) dial(ctx context.Context, network, hostport string) (net.Conn, 
 	allowed := o.allowed(host, port)
 	for _, a := range addresses {
 		if never(a) || !allowed && inside(a) {
-			return nil, ErrRefused.With("the name leads to %s, which lies inside; an operator may allow the name (federation.allow)", a)
+			// Which address is for the log alone: callers must not learn our names.
+			return nil, fmt.Errorf("%w: %s", ErrRefused.With("the name leads to an address that lies inside; an operator may allow the name (federation.allow)"), a)
 		}
 	}
 	var failures []error

@@ -200,3 +200,19 @@ func TestAnswersThatAreNotTaken(t *testing.T) {
 		t.Errorf("an unknown authority: %v", err)
 	}
 }
+
+// What a person reads says what was refused, and who may change that; never an inner address.
+func TestRefusalsSayTheWayOut(t *testing.T) {
+	s := newTarget(t, false, hello)
+	for url, want := range map[string]string{
+		"https://issuer.example/":      "issuer.example: the name leads to an address that lies inside; an operator may allow the name (federation.allow)",
+		"https://issuer.example:8443/": "issuer.example:8443: the operator has not allowed this port (federation.allow)",
+		"http://localhost:8080/":       "localhost:8080: the operator has not allowed this address (federation.allow)",
+		"http://issuer.example/":       "issuer.example: the address does not begin with https://",
+	} {
+		_, err := s.client(t, nil, "10.1.2.3").Get(t.Context(), url, 100)
+		if got := fault.Message(err); got != want {
+			t.Errorf("%s: %q", url, got)
+		}
+	}
+}
