@@ -25,6 +25,8 @@ func TestAzureCLIHosts(t *testing.T) {
 		{"function apps", azFunctions},
 		{"machines and their networks", azNetworks},
 		{"generic resources", azAnyHost},
+		{"moves and exports", azMoves},
+		{"around apps", azAroundApps},
 	} {
 		t.Run(area.name, func(t *testing.T) { area.try(a.with(t)) })
 	}
@@ -124,4 +126,52 @@ func azAnyHost(a *azure) {
 		a.ok("resource delete --ids " + id)
 		a.refused("", "ad sp show --id "+principal)
 	}
+}
+
+// azMoves moves resources to another group, exports one, and reads what may be done
+// (CP-14, CP-29, CP-120).
+func azMoves(a *azure) {
+	from := a.group("from")
+	a.group("to")
+	a.prints(`"Succeeded"`, "disk create -g from -n disk --size-gb 4 --query provisioningState")
+	a.ok("appservice plan create -g from -n plan --sku F1")
+	a.ok("webapp create -g from -n e2e-move -p plan --runtime PYTHON:3.12 --assign-identity [system]")
+	principal := a.value("principalId", "webapp identity show -g from -n e2e-move")
+	a.ok("role assignment create --role Reader --scope " + from + "/providers/Microsoft.Web/sites/e2e-move --assignee " + principal)
+	a.ok("resource move --destination-group to --ids " + from + "/providers/Microsoft.Web/sites/e2e-move " + from + "/providers/Microsoft.Compute/disks/disk")
+	a.prints(`["`+principal+`"]`, "webapp list -g to --query '[].identity.principalId'")
+	a.prints(`[]`, "role assignment list --all --assignee "+principal+" --query '[].id'")
+	a.prints(`["plan"]`, "resource list -g from --query '[].name'")
+	user := a.value("id", "identity create -g from -n user")
+	a.refused("ResourceMoveNotSupported", "resource move --destination-group to --ids "+user)
+	a.prints(`2`, "group export -n to --query 'length(resources)'")
+	a.prints(`true`, "provider operation show --namespace Microsoft.Compute --query 'contains(resourceTypes[].name, `virtualMachines`)'")
+	a.prints(`"Registered"`, "provider show -n Microsoft.App --query registrationState")
+	a.ok("group delete -n from -y")
+	a.ok("group delete -n to -y")
+	a.refused("", "ad sp show --id "+principal)
+}
+
+// azAroundApps uses what stands around apps and machines.
+func azAroundApps(a *azure) {
+	a.group("around")
+	a.ok("appservice plan create -g around -n plan --sku S1 --is-linux")
+	a.ok("webapp create -g around -n e2e-around -p plan --runtime PYTHON:3.12")
+	a.ok("webapp config connection-string set -g around -n e2e-around -t SQLAzure --settings db=canary")
+	a.prints(`["canary"]`, "webapp config connection-string list -g around -n e2e-around --query '[].value'")
+	a.prints(`true`, "webapp config set -g around -n e2e-around --always-on true --query alwaysOn")
+	a.ok("webapp deployment slot create -g around -n e2e-around -s stage")
+	a.ok("webapp config appsettings set -g around -n e2e-around -s stage --slot-settings STICKY=1 --settings FREE=1")
+	a.ok("webapp deployment slot swap -g around -n e2e-around -s stage")
+	a.prints(`["FREE"]`, "webapp config appsettings list -g around -n e2e-around --query '[].name'")
+	a.ok("network vnet create -g around -n net --address-prefix 10.0.0.0/16 --subnet-name one --subnet-prefix 10.0.0.0/24")
+	a.prints(`"two"`, "network vnet subnet create -g around --vnet-name net -n two --address-prefixes 10.0.1.0/24 --query name")
+	a.ok("network nsg create -g around -n nsg")
+	a.prints(`"Succeeded"`, "network nsg rule create -g around --nsg-name nsg -n ssh --priority 100 --destination-port-ranges 22 --query provisioningState")
+	a.ok("network public-ip create -g around -n ip")
+	a.prints(`2`, "network vnet show -g around -n net --query 'length(subnets)'")
+	a.ok("storage account create -g around -n e2earound -l local")
+	a.prints(`2`, "storage account keys list -g around -n e2earound --query 'length(@)'")
+	a.prints(`false`, "storage account check-name -n e2earound --query nameAvailable")
+	a.ok("group delete -n around -y")
 }

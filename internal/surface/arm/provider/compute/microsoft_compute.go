@@ -3,8 +3,10 @@
 package compute
 
 import (
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/surface/arm"
@@ -16,6 +18,12 @@ const (
 	machines  = "Microsoft.Compute/virtualMachines"
 	scaleSets = "Microsoft.Compute/virtualMachineScaleSets"
 )
+
+// things are the types around machines, with what their clients take for created.
+var things = map[string]int{
+	"availabilitySets": http.StatusOK, "diskEncryptionSets": http.StatusOK, "disks": http.StatusOK, "snapshots": http.StatusOK,
+	"galleries": http.StatusCreated, "images": http.StatusCreated, "proximityPlacementGroups": http.StatusCreated, "sshPublicKeys": http.StatusCreated,
+}
 
 // machineName is the rule for names of machines and scale sets (CP §4.1).
 var machineName = regexp.MustCompile(`^[^_\\/"\[\]:|<>+=;,?*@&]([^\\/"\[\]:|<>+=;,?*@&]{0,62}[^\\/"\[\]:|<>+=;,?*@&.-])?$`)
@@ -33,8 +41,8 @@ func New(d Deps) arm.Provider {
 	types := []tracked.Type{machine,
 		{Deps: d.Deps, Kind: machines + "/extensions", Setting: true}, {Deps: d.Deps, Kind: machines + "/runCommands", Setting: true},
 		{Deps: d.Deps, Kind: scaleSets + "/extensions", Setting: true}}
-	for _, kind := range []string{"availabilitySets", "diskEncryptionSets", "disks", "galleries", "images", "proximityPlacementGroups", "sshPublicKeys"} {
-		types = append(types, tracked.Type{Deps: d.Deps, Kind: "Microsoft.Compute/" + kind, Settle: d.settleThing})
+	for _, kind := range slices.Sorted(maps.Keys(things)) {
+		types = append(types, tracked.Type{Deps: d.Deps, Kind: "Microsoft.Compute/" + kind, Created: things[kind], Settle: d.settleThing})
 	}
 	set := d.scaleSet()
 	routes := set.routes()

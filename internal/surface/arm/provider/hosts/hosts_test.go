@@ -38,13 +38,13 @@ var hosts = []host{
 	{path: "Microsoft.ContainerService/managedClusters/aks1", name: "aks1", created: 201, deleted: 204, bad: "-aks"},
 	{path: "Microsoft.ServiceFabric/clusters/sf1/applications/app1", parents: []string{"Microsoft.ServiceFabric/clusters/sf1"}, name: "sf1/applications/app1", both: "SystemAssigned, UserAssigned", created: 200, deleted: 200},
 	{path: "Microsoft.ServiceFabric/managedClusters/sf2/applications/app1", parents: []string{"Microsoft.ServiceFabric/managedClusters/sf2"}, name: "sf2/applications/app1", both: "SystemAssigned, UserAssigned", created: 200, deleted: 200},
-	{path: "Microsoft.HybridCompute/machines/arc1", name: "arc1", both: "SystemAssigned,UserAssigned", created: 201, deleted: 200, bad: "a b"},
+	{path: "Microsoft.HybridCompute/machines/arc1", name: "arc1", both: "SystemAssigned,UserAssigned", created: 200, deleted: 200, bad: "a b"},
 	{path: "Microsoft.App/containerApps/app1", name: "app1", both: "SystemAssigned,UserAssigned", created: 201, deleted: 200, bad: "App"},
 	{path: "Microsoft.App/jobs/job1", name: "job1", both: "SystemAssigned,UserAssigned", created: 201, deleted: 200},
-	{path: "Microsoft.Automation/automationAccounts/auto1", name: "auto1", both: "SystemAssigned, UserAssigned", created: 201, deleted: 200},
-	{path: "Microsoft.MachineLearningServices/workspaces/ml1", name: "ml1", both: "SystemAssigned,UserAssigned", created: 201, deleted: 200},
-	{path: "Microsoft.MachineLearningServices/workspaces/ml1/computes/c1", parents: []string{"Microsoft.MachineLearningServices/workspaces/ml1"}, name: "ml1/computes/c1", both: "SystemAssigned,UserAssigned", created: 201, deleted: 200},
-	{path: "Microsoft.DataFactory/factories/df1", name: "df1", both: "SystemAssigned,UserAssigned", created: 201, deleted: 200},
+	{path: "Microsoft.Automation/automationAccounts/auto1", name: "auto1", both: "SystemAssigned, UserAssigned", created: 200, deleted: 200},
+	{path: "Microsoft.MachineLearningServices/workspaces/ml1", name: "ml1", both: "SystemAssigned,UserAssigned", created: 200, deleted: 200},
+	{path: "Microsoft.MachineLearningServices/workspaces/ml1/computes/c1", parents: []string{"Microsoft.MachineLearningServices/workspaces/ml1"}, name: "ml1/computes/c1", both: "SystemAssigned,UserAssigned", created: 200, deleted: 200},
+	{path: "Microsoft.DataFactory/factories/df1", name: "df1", both: "SystemAssigned,UserAssigned", created: 200, deleted: 200},
 }
 
 // at is the id of something below the group.

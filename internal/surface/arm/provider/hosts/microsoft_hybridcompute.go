@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"net/http"
 	"regexp"
 
 	"github.com/sealring/sealring/internal/resource"
@@ -14,7 +15,7 @@ var arcName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,54}$`)
 // hybridCompute makes Microsoft.HybridCompute: machines outside of Azure, which is what
 // every machine here is.
 func hybridCompute(d Deps) arm.Provider {
-	machine := tracked.Type{Deps: d.Deps, Kind: "Microsoft.HybridCompute/machines", Name: arcName, Made: []string{"status", "lastStatusChange"},
+	machine := tracked.Type{Deps: d.Deps, Kind: "Microsoft.HybridCompute/machines", Created: http.StatusOK, Name: arcName, Made: []string{"status", "lastStatusChange"},
 		Settle: d.settleArc, Show: showArc}
 	return provide("Microsoft.HybridCompute", []tracked.Type{machine,
 		{Deps: d.Deps, Kind: "Microsoft.HybridCompute/machines/extensions", Setting: true}})

@@ -21,7 +21,7 @@ func storage(d Deps) arm.Provider {
 		Show: d.showAccount, After: d.makeServices}
 	types := []tracked.Type{account}
 	for _, service := range []string{"/blobServices", "/fileServices", "/queueServices", "/tableServices"} {
-		types = append(types, tracked.Type{Deps: d.Deps, Kind: storageAccounts + service, Setting: true, Show: showService})
+		types = append(types, tracked.Type{Deps: d.Deps, Kind: storageAccounts + service, Created: http.StatusOK, Setting: true, Show: showService})
 	}
 	for _, inner := range []string{"/blobServices/containers", "/fileServices/shares"} {
 		types = append(types, tracked.Type{Deps: d.Deps, Kind: storageAccounts + inner, Setting: true})

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/sealring/sealring/internal/surface/arm"
@@ -32,7 +33,8 @@ var recorded = []string{
 	"Microsoft.Sql/servers/databases",
 }
 
-// records makes the providers of recorded.
+// records makes the providers of recorded. Their clients all take 200 for created, and some
+// nothing else.
 func records(d Deps) []arm.Provider {
 	var out []arm.Provider
 	for _, kind := range recorded {
@@ -41,7 +43,7 @@ func records(d Deps) []arm.Provider {
 			out = append(out, arm.Provider{Namespace: namespace})
 		}
 		last := &out[len(out)-1]
-		last.Routes = append(last.Routes, tracked.Type{Deps: d.Deps, Kind: kind}.Routes()...)
+		last.Routes = append(last.Routes, tracked.Type{Deps: d.Deps, Kind: kind, Created: http.StatusOK}.Routes()...)
 	}
 	return out
 }
