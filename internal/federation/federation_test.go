@@ -81,9 +81,13 @@ type web struct {
 	answers map[string]string
 	asked   []string
 	down    bool
+	slow    chan struct{} // answers come when it is closed; nil: at once
 }
 
 func (w *web) Get(_ context.Context, address string, limit int64) ([]byte, error) {
+	if w.slow != nil {
+		<-w.slow
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked = append(w.asked, address)

@@ -56,6 +56,8 @@ type source struct {
 	unknown time.Time // when it was last asked for a key that it had not published
 	failed  time.Time // of the last fetch that did not succeed
 	why     error
+	round   int  // counts the fetches that have ended
+	asked   bool // one is under way
 }
 
 // newKeys returns an empty store of keys.
@@ -67,11 +69,11 @@ func newKeys(client fetcher, now func() time.Time, log *slog.Logger) *keys {
 // last fetched; a key that is not makes us ask again, within limits that all callers share.
 // Errors: token.ErrUnknownKey, ErrUnreachable, ErrMetadata.
 func (k *keys) find(ctx context.Context, issuer, kid string) (jwks.Key, error) {
-	key, ask, err := k.known(issuer, kid)
+	key, round, ask, err := k.known(issuer, kid)
 	if !ask {
 		return key, err
 	}
-	failed := k.fetch(ctx, issuer)
+	failed := k.fetch(ctx, issuer, round)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s := k.sources[issuer]
@@ -87,8 +89,9 @@ func (k *keys) find(ctx context.Context, issuer, kid string) (jwks.Key, error) {
 	return jwks.Key{}, token.ErrUnknownKey
 }
 
-// known looks in memory; ask says that the issuer is to be asked.
-func (k *keys) known(issuer, kid string) (key jwks.Key, ask bool, err error) {
+// known looks in memory; ask says that the issuer is to be asked, or that somebody does and
+// the answer is worth waiting for.
+func (k *keys) known(issuer, kid string) (key jwks.Key, round int, ask bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
@@ -99,19 +102,22 @@ func (k *keys) known(issuer, kid string) (key jwks.Key, ask bool, err error) {
 		unknown, failed = localAgain, localAgain
 	}
 	if !k.usable(s) {
-		if recent(s.failed, now, failed) {
-			return key, false, s.why
+		if !s.asked && recent(s.failed, now, failed) {
+			return key, 0, false, s.why
 		}
-		return key, true, nil
+		s.asked = true
+		return key, s.round, true, nil
 	}
 	if key, ok := s.set[kid]; ok {
-		return key, false, nil
+		return key, 0, false, nil
 	}
-	if recent(s.unknown, now, unknown) {
-		return key, false, token.ErrUnknownKey
+	if !s.asked && recent(s.unknown, now, unknown) {
+		return key, 0, false, token.ErrUnknownKey
 	}
-	s.unknown = now
-	return key, true, nil
+	if !s.asked {
+		s.unknown, s.asked = now, true
+	}
+	return key, s.round, true, nil
 }
 
 // recent reports whether at lies less than d before now. A clock that was set back makes
@@ -147,13 +153,21 @@ func local(issuer string) bool {
 	return err == nil && outbound.Loopback(u.Hostname())
 }
 
-// fetch asks the issuer, once for all who wait. It does not end with the first caller.
-func (k *keys) fetch(ctx context.Context, issuer string) error {
+// fetch asks the issuer, once for all who wait; it does not end with the first caller. Who
+// saw an earlier round than the one that has ended meanwhile has its answer already.
+func (k *keys) fetch(ctx context.Context, issuer string, round int) error {
 	_, err, _ := k.asking.Do(issuer, func() (any, error) {
+		k.mu.Lock()
+		s := k.source(issuer)
+		over, why := s.round != round, s.why
+		k.mu.Unlock()
+		if over {
+			return nil, why
+		}
 		set, err := k.ask(context.WithoutCancel(ctx), issuer)
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		s := k.source(issuer)
+		s.round, s.asked = s.round+1, false
 		if err != nil {
 			k.failures.Add(1)
 			s.failed, s.why = k.now(), err
@@ -202,25 +216,27 @@ func (k *keys) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick:
-			for _, issuer := range k.due() {
-				_ = k.fetch(ctx, issuer) // it is logged, and the old keys stay
+			for issuer, round := range k.due() {
+				_ = k.fetch(ctx, issuer, round) // it is logged, and the old keys stay
 			}
 		}
 	}
 }
 
-// due lists the issuers to ask again, and forgets those that nobody has used for a day.
-func (k *keys) due() []string {
+// due lists the issuers to ask again, with their rounds, and forgets those that nobody has
+// used for a day.
+func (k *keys) due() map[string]int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
-	var out []string
+	out := map[string]int{}
 	for issuer, s := range k.sources {
 		switch {
 		case now.Sub(s.used) > keepKeys:
 			delete(k.sources, issuer)
 		case now.Sub(s.good) >= refreshAfter:
-			out = append(out, issuer)
+			s.asked = true
+			out[issuer] = s.round
 		}
 	}
 	return out

@@ -122,3 +122,28 @@ func TestAFailingIssuerIsNotAskedAllTheTime(t *testing.T) {
 		}
 	}
 }
+
+// S-34: whoever comes while the issuer is asked waits for the answer: a rotation refuses nobody.
+func TestWaitersShareAFetch(t *testing.T) {
+	w := newWorld(t, nil)
+	if err := w.check(w.assert("RS256", "a", rsaKey("a"), nil), good); err != nil {
+		t.Fatal(err)
+	}
+	w.publish(issuer, map[string]crypto.PublicKey{"b": rsaKey("other").Public()})
+	first := w.count()
+	text := w.assert("RS256", "b", rsaKey("other"), nil)
+	w.slow = make(chan struct{})
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if err := w.check(text, good); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	close(w.slow)
+	all.Wait()
+	if asked := w.count() - first; asked != 2 {
+		t.Errorf("%d requests", asked)
+	}
+}
