@@ -321,7 +321,7 @@ func (s *Service) prepareNested(ctx context.Context, req Request, asked template
 	if err != nil {
 		return nil, err
 	}
-	return newExec(s, req, plan, parent), nil
+	return s.runnable(req, plan, parent)
 }
 
 // failedMessage is what a deployment says of which some resource failed.

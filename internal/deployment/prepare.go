@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sealring/sealring/internal/audit"
@@ -55,6 +56,16 @@ func (s *Service) prepare(ctx context.Context, req Request, parent *exec) (*exec
 	<-s.planning
 	if err != nil {
 		return nil, err
+	}
+	return s.runnable(req, plan, parent)
+}
+
+// runnable refuses what could be recorded and not done: nobody here runs scripts.
+func (s *Service) runnable(req Request, plan *template.Plan, parent *exec) (*exec, error) {
+	for _, r := range plan.Resources {
+		if r.Enabled && !r.Existing && r.ID.Is("Microsoft.Resources/deploymentScripts") {
+			return nil, ErrContent.With("The template has the deployment script '%s'. Deployment scripts are not run here: take it out, or make it conditional.", r.Name)
+		}
 	}
 	return newExec(s, req, plan, parent), nil
 }
@@ -291,7 +302,8 @@ func (x *exec) open(ctx context.Context) (created bool, err error) {
 		if created, err = x.s.insert(ctx, tx, &x.record, kept(x.req.Template)); err != nil {
 			return err
 		}
-		return x.s.record(ctx, tx, x.record.ID, "write", audit.Succeeded, "", map[string]string{"state": "Accepted"})
+		details := map[string]string{"state": "Accepted", "created": strconv.FormatBool(created)}
+		return x.s.record(ctx, tx, x.record.ID, "write", audit.Succeeded, "", details)
 	})
 	if err != nil {
 		return false, fmt.Errorf("begin deployment %s: %w", x.record.ID, err)

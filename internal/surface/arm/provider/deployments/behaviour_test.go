@@ -67,6 +67,7 @@ func TestValidationNamesWhatIsWrong(t *testing.T) {
 		"a missing parameter": {`"parameters":{"p":{"type":"string"}},"resources":[]`, "", "MissingParameter"},
 		"a wrong type":        {`"parameters":{"p":{"type":"int"}},"resources":[]`, `{"p":{"value":"x"}}`, "InvalidDeploymentParameterValue"},
 		"an extra parameter":  {`"resources":[]`, `{"p":{"value":"x"}}`, "InvalidDeploymentParameterKey"},
+		"a script":            {`"resources":[{"type":"Microsoft.Resources/deploymentScripts","apiVersion":"2023-08-01","name":"s","location":"local","kind":"AzureCLI","properties":{}}]`, "", "InvalidRequestContent"},
 		"no template":         {`null`, "", "InvalidTemplate"},
 		"an unknown type":     {`"resources":[{"type":"Microsoft.Nothing/things","apiVersion":"2023-01-01","name":"a"}]`, "", "InvalidTemplateDeployment"},
 		"a mode that is none": {`"resources":[]`, "", "InvalidRequestContent"},
