@@ -59,6 +59,9 @@ type Config struct {
 	Now  func() time.Time
 	// Hasher keys the hash under which client secrets are stored: *seal.Sealer.
 	Hasher hasher
+	// PasswordMemory is what hashing a password costs in KiB of memory, and in time accordingly;
+	// 0 means 19 MiB. Only tests, which hash hundreds, have a reason to set it.
+	PasswordMemory uint32
 	// Audiences are further names of resources, beside the built-in table: our own hosts.
 	Audiences []Audience
 }
@@ -79,6 +82,7 @@ type Directory struct {
 	cache *cache
 	// hashers holds a place for every password that may be hashed at the same time.
 	hashers chan struct{}
+	cost    argonCost
 }
 
 // New checks c and returns a Directory that follows the change feed of c.Store.
@@ -90,7 +94,7 @@ func New(c Config) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Directory{audit: c.Audit, ids: c.IDs, rand: c.Rand, now: c.Now, hash: c.Hasher, names: names, cache: newCache(c.Store), hashers: make(chan struct{}, hashersAtOnce)}
+	d := &Directory{audit: c.Audit, ids: c.IDs, rand: c.Rand, now: c.Now, hash: c.Hasher, names: names, cache: newCache(c.Store), hashers: make(chan struct{}, hashersAtOnce), cost: newCost(c.PasswordMemory)}
 	c.Store.Subscribe(Topic, d.cache.invalidate)
 	return d, nil
 }

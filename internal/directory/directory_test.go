@@ -22,6 +22,9 @@ import (
 // noon is when every test begins.
 var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
+// cheap is what a password costs in most tests, in KiB.
+const cheap = 64
+
 // testHasher is a keyed hash with a fixed key.
 type testHasher struct{}
 
@@ -49,7 +52,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 		t.Fatal(err)
 	}
 	w.Directory, err = directory.New(directory.Config{
-		Store: db, Audit: w.log, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: now, Hasher: testHasher{},
+		Store: db, Audit: w.log, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: now, Hasher: testHasher{}, PasswordMemory: cheap,
 		Audiences: []directory.Audience{{AppID: directory.KeyVaultApp, Name: "https://vault.sealring.internal:8443"}},
 	})
 	if err != nil {

@@ -98,8 +98,7 @@ func (d *Directory) newPasswordHash(ctx context.Context, upn string, password se
 		return "", err
 	}
 	defer release()
-	cost := argonCost{memory: argonMemory, passes: argonPasses, lanes: argonLanes}
-	return cost.encode(salt, d.derive(cost, salt, argonHash, password)), nil
+	return d.cost.encode(salt, d.derive(d.cost, salt, argonHash, password)), nil
 }
 
 // checkPassword refuses weak passwords: at least 8 characters of three of the four kinds
@@ -148,6 +147,14 @@ func (d *Directory) hashing(ctx context.Context) (release func(), err error) {
 type argonCost struct {
 	memory, passes uint32
 	lanes          uint8
+}
+
+// newCost is the cost of new passwords, with so much memory in KiB; 0 means argonMemory.
+func newCost(memory uint32) argonCost {
+	if memory == 0 {
+		memory = argonMemory
+	}
+	return argonCost{memory: memory, passes: argonPasses, lanes: argonLanes}
 }
 
 // derive returns the hash of a password: argon2id, then keyed, so that the table alone is no
@@ -212,7 +219,7 @@ func (d *Directory) AuthenticatePassword(ctx context.Context, tenant id.Tenant, 
 func (d *Directory) matches(stored string, password secret.Text) bool {
 	c, salt, hash, ok := decodePassword(stored)
 	if !ok {
-		c, salt, hash = argonCost{memory: argonMemory, passes: argonPasses, lanes: argonLanes}, make([]byte, argonSalt), make([]byte, argonHash)
+		c, salt, hash = d.cost, make([]byte, argonSalt), make([]byte, argonHash)
 	}
 	return hmac.Equal(d.derive(c, salt, argonHash, password), hash) && ok
 }

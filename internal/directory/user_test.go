@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"strings"
 	"sync"
@@ -81,15 +82,27 @@ func TestAUserSignsInWithNameAndPasswordOnly(t *testing.T) {
 }
 
 func TestAPasswordIsStoredSlowlyHashedAndKeyed(t *testing.T) {
-	w := newWorld(t, storetest.SQLite(t))
-	_, alice := w.alice()
-	var stored string
-	err := w.db.View(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.Get(t.Context(), "SELECT password FROM directory_users WHERE id = $1", []any{string(alice.ID)}, &stored)
-		return err
-	})
-	if err != nil || !strings.HasPrefix(stored, "$argon2id$v=19$m=19456,t=2,p=1$") || strings.Contains(stored, alicesWord) {
-		t.Errorf("stored as %q, %v", stored, err)
+	for memory, want := range map[uint32]string{0: "$argon2id$v=19$m=19456,t=2,p=1$", cheap: "$argon2id$v=19$m=64,t=2,p=1$"} {
+		w := newWorld(t, storetest.SQLite(t))
+		var err error
+		w.Directory, err = directory.New(directory.Config{
+			Store: w.db, Audit: w.log, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: time.Now, Hasher: testHasher{}, PasswordMemory: memory,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tenant, alice := w.alice()
+		var stored string
+		err = w.db.View(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Get(t.Context(), "SELECT password FROM directory_users WHERE id = $1", []any{string(alice.ID)}, &stored)
+			return err
+		})
+		if err != nil || !strings.HasPrefix(stored, want) || strings.Contains(stored, alicesWord) {
+			t.Errorf("stored as %q, %v", stored, err)
+		}
+		if _, err := w.signIn(tenant.ID, aliceUPN, alicesWord); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -132,7 +132,7 @@ func newWorld(t *testing.T, settings ...func(*sts.Config)) *world {
 	w.log, err = audit.New(audit.Config{Store: w.db, Server: "s1", Now: now})
 	must(err)
 	w.dir, err = directory.New(directory.Config{
-		Store: w.db, Audit: w.log, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: now, Hasher: hasher{},
+		Store: w.db, Audit: w.log, IDs: id.NewSource(rand.Reader), Rand: rand.Reader, Now: now, Hasher: hasher{}, PasswordMemory: 64,
 		Audiences: []directory.Audience{{AppID: directory.KeyVaultApp, Name: "https://vault.sealring.internal:8443"}},
 	})
 	must(err)
