@@ -1,14 +1,12 @@
 package rbac
 
 import (
-	"math/bits"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/rbac/condition"
 	"github.com/sealring/sealring/internal/rbac/holding"
+	"github.com/sealring/sealring/internal/rbac/permission"
 	"github.com/sealring/sealring/internal/resource"
 )
 
@@ -32,68 +30,6 @@ func (p *Policy) Decide(r Request, f Facts) Decision {
 		}
 	}
 	return p.granted(&r, &f, c)
-}
-
-// scopePath is a scope with the ends of the scopes above it, as deep as somebody asked.
-type scopePath struct {
-	key  string
-	ends [34]uint16 // by depth
-	deep int        // the greatest depth in ends
-	rest int        // the depth of the scope where it is deeper than ends, else 0
-}
-
-// cut fills the path down to the given depth; beyond the last depth that has a bit of its
-// own, down to the scope itself.
-func (p *scopePath) cut(key string, depths uint32) {
-	p.key = key
-	if len(key) < 2 {
-		return
-	}
-	deepest := bits.Len32(depths) - 1
-	i := 1
-	if len(key) > subscriptionEnd && key[subscriptionEnd] == '/' && key[:len(subscriptionStart)] == subscriptionStart {
-		p.ends[1], p.ends[2], p.deep = uint16(len(subscriptionStart)-1), uint16(subscriptionEnd), 2
-		i = subscriptionEnd + 1
-	}
-	for p.deep < deepest || deepest == holding.DeepestBit {
-		n := strings.IndexByte(key[i:], '/')
-		end := i + n
-		if n < 0 {
-			end = len(key)
-		}
-		if p.deep+1 == len(p.ends) {
-			p.rest = p.deep + 1 + strings.Count(key[i:], "/")
-			return
-		}
-		p.deep++
-		p.ends[p.deep] = uint16(end)
-		if n < 0 {
-			return
-		}
-		i = end + 1
-	}
-}
-
-// How the keys of subscriptions and all below them begin, and where the key of the
-// subscription ends.
-const (
-	subscriptionStart = "/subscriptions/"
-	subscriptionEnd   = len(subscriptionStart) + 36
-)
-
-// bottom is the greatest depth to look at.
-func (p *scopePath) bottom() int { return max(p.deep, p.rest) }
-
-// at returns the key of the scope with that depth, which is not 0.
-func (p *scopePath) at(depth int) string {
-	if depth <= p.deep {
-		return p.key[:p.ends[depth]]
-	}
-	key := p.key
-	for n := p.rest; n > depth; n-- {
-		key = key[:strings.LastIndexByte(key, '/')]
-	}
-	return key
 }
 
 // holders are the principal and the groups that hold anything.
@@ -131,11 +67,11 @@ func (p *Policy) granted(r *Request, f *Facts, c *coverage) Decision {
 	if h.depths == 0 {
 		return Decision{Reason: ReasonNoGrant}
 	}
-	var path scopePath
-	path.cut(r.Scope.Key(), h.depths)
-	for depth := path.bottom(); depth > 0; depth-- {
+	var path holding.Path
+	path.Cut(r.Scope.Key(), h.depths)
+	for depth := path.Bottom(); depth > 0; depth-- {
 		if h.depths&holding.DepthBit(depth) != 0 {
-			if best, ok := p.lowest(&h, r, f, path.at(depth), depth, c); ok {
+			if best, ok := p.lowest(&h, r, f, path.At(depth), depth, c); ok {
 				return p.allow(best)
 			}
 		}
@@ -202,18 +138,16 @@ func (p *Policy) lowest(h *holders, r *Request, f *Facts, scope string, depth in
 func (p *Policy) grants(g *holding.Grant, r *Request, f *Facts, c *coverage) bool {
 	stands := p.roles.covers(c, g.Role)
 	n := g.Mark & conditionMask
-	if stands == coversAlways && n == 0 {
+	if stands == permission.Always && n == 0 {
 		return true
 	}
-	return stands != coversNot && p.conditioned(stands, g.Role, n, newEvaluation(*r, *f, c.folded))
+	return stands != permission.Never && p.conditioned(stands, g.Role, n, newEvaluation(*r, *f, c.folded))
 }
 
 // conditioned evaluates the conditions of an assignment and of the blocks of its role.
-func (p *Policy) conditioned(stands, role, number uint32, e *evaluation) bool {
+func (p *Policy) conditioned(stands permission.Coverage, role, number uint32, e *evaluation) bool {
 	if number != 0 && p.conditions[number].Eval(e) != condition.True {
 		return false
 	}
-	return stands == coversAlways || slices.ContainsFunc(p.roles.roles[role].blocks, func(b block) bool {
-		return b.covers(e.action, e.request.Data) && b.condition.Eval(e) == condition.True
-	})
+	return stands == permission.Always || p.roles.roles[role].Holds(e.Action, e.data, e) == condition.True
 }

@@ -5,21 +5,12 @@ import (
 	"time"
 
 	"github.com/sealring/sealring/internal/id"
+	"github.com/sealring/sealring/internal/rbac/permission"
 	"github.com/sealring/sealring/internal/resource"
 )
 
-// Permission is one block of a role. What NotActions names is cut out of this block's
-// Actions only; another block or role may still grant it. Patterns may hold `*`, which
-// stands for any run of characters, slashes included.
-type Permission struct {
-	Actions        []string `json:"actions,omitempty"`
-	NotActions     []string `json:"notActions,omitempty"`
-	DataActions    []string `json:"dataActions,omitempty"`
-	NotDataActions []string `json:"notDataActions,omitempty"`
-	// Condition must hold for the block to grant anything; "" holds always.
-	Condition        string `json:"condition,omitempty"`
-	ConditionVersion string `json:"conditionVersion,omitempty"`
-}
+// Permission is one block of a role.
+type Permission = permission.Block
 
 // DefinitionType tells built-in roles from custom ones, as on the wire.
 type DefinitionType string

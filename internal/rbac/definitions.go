@@ -150,7 +150,7 @@ func checkPermissions(blocks []Permission, invalid *fault.Error) error {
 		if err := checkCondition(p.Condition, p.ConditionVersion); err != nil {
 			return err
 		}
-		for _, pattern := range slices.Concat(p.Actions, p.NotActions, p.DataActions, p.NotDataActions) {
+		for _, pattern := range p.Patterns() {
 			if pattern == "" || len(pattern) > 4096 {
 				return invalid.With("An action is empty or has more than 4096 characters.")
 			}

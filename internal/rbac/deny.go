@@ -7,12 +7,13 @@ import (
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/rbac/condition"
 	"github.com/sealring/sealring/internal/rbac/holding"
+	"github.com/sealring/sealring/internal/rbac/permission"
 )
 
 // denial is a compiled deny assignment.
 type denial struct {
 	assignment *DenyAssignment
-	blocks     *compiledRole
+	blocks     *permission.Set
 	everyone   bool
 }
 
@@ -21,7 +22,7 @@ func (p *Policy) setDenies(denies []*DenyAssignment) {
 	p.denies, p.depths = map[string][]denial{}, 0
 	for _, d := range denies {
 		key := d.Scope.Key()
-		p.denies[key] = append(p.denies[key], denial{d, compileBlocks(d.Permissions), slices.Contains(d.Principals, Everyone)})
+		p.denies[key] = append(p.denies[key], denial{d, permission.Compile(d.Permissions), slices.Contains(d.Principals, Everyone)})
 		p.depths |= holding.DepthBit(holding.Depth(key))
 	}
 	for _, list := range p.denies {
@@ -32,11 +33,11 @@ func (p *Policy) setDenies(denies []*DenyAssignment) {
 // denied returns the deny assignment that forbids the action: the one with the longest
 // scope, then the lowest name.
 func (p *Policy) denied(r *Request, f *Facts, c *coverage) *DenyAssignment {
-	var path scopePath
-	path.cut(r.Scope.Key(), p.depths)
-	for depth := path.bottom(); depth > 0; depth-- {
+	var path holding.Path
+	path.Cut(r.Scope.Key(), p.depths)
+	for depth := path.Bottom(); depth > 0; depth-- {
 		if p.depths&holding.DepthBit(depth) != 0 {
-			if d := p.deniedAt(path.at(depth), r, f, c); d != nil {
+			if d := p.deniedAt(path.At(depth), r, f, c); d != nil {
 				return d
 			}
 		}
@@ -61,20 +62,13 @@ func (p *Policy) deniedAt(key string, r *Request, f *Facts, c *coverage) *DenyAs
 		if !d.everyone && !names(a.Principals, r.Principal, f.Groups) || names(a.Exclude, r.Principal, f.Groups) {
 			continue
 		}
-		if stands := d.blocks.covers(c.folded, c.data); stands == coversAlways ||
-			stands == coversSometimes && d.blocks.forbids(newEvaluation(*r, *f, c.folded)) {
+		// What nobody knows does not lift a prohibition.
+		if stands := d.blocks.Covers(c.folded, c.data); stands == permission.Always ||
+			stands == permission.Sometimes && d.blocks.Holds(c.folded, c.data, newEvaluation(*r, *f, c.folded)) != condition.False {
 			return a
 		}
 	}
 	return nil
-}
-
-// forbids reports whether a block covers the action and its condition is not false: what
-// nobody knows does not lift a prohibition.
-func (r *compiledRole) forbids(e *evaluation) bool {
-	return slices.ContainsFunc(r.blocks, func(b block) bool {
-		return b.covers(e.action, e.request.Data) && b.condition.Eval(e) != condition.False
-	})
 }
 
 // names reports whether list holds the principal or one of its groups.

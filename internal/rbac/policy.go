@@ -6,6 +6,7 @@ import (
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/rbac/condition"
 	"github.com/sealring/sealring/internal/rbac/holding"
+	"github.com/sealring/sealring/internal/rbac/permission"
 )
 
 // Policy is an immutable set of roles, assignments and deny assignments, prepared for
@@ -55,7 +56,7 @@ func (b *book) fill(definitions []*Definition, denies []*DenyAssignment, each fu
 			}
 		})
 	})
-	p.roles.roles = append(p.roles.roles, make([]*compiledRole, len(p.roles.ids)-len(p.roles.roles))...)
+	p.roles.roles = append(p.roles.roles, make([]*permission.Set, len(p.roles.ids)-len(p.roles.roles))...)
 	p.conditions = b.conditions
 	return p
 }

@@ -6,102 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/sealring/sealring/internal/rbac/condition"
 	"github.com/sealring/sealring/internal/rbac/pattern"
+	"github.com/sealring/sealring/internal/rbac/permission"
 )
-
-// compiledRole is a role prepared for decisions: its blocks, one entry each.
-type compiledRole struct{ blocks []block }
-
-// block is one permission block, both planes.
-type block struct {
-	control, data plane
-	condition     condition.Condition
-}
-
-// plane holds what a block grants on one plane and what it cuts out of that.
-type plane struct{ grants, cuts patternSet }
-
-// patternSet is a set of patterns: those without a star by name, the others in order.
-type patternSet struct {
-	exact map[string]struct{}
-	wild  []pattern.Pattern
-}
-
-// compileBlocks prepares permission blocks.
-func compileBlocks(permissions []Permission) *compiledRole {
-	role := &compiledRole{}
-	for _, p := range permissions {
-		role.blocks = append(role.blocks, block{
-			control:   plane{compileSet(p.Actions), compileSet(p.NotActions)},
-			data:      plane{compileSet(p.DataActions), compileSet(p.NotDataActions)},
-			condition: condition.OrUnknown(p.Condition),
-		})
-	}
-	return role
-}
-
-// compileSet prepares patterns.
-func compileSet(texts []string) patternSet {
-	var set patternSet
-	for _, text := range texts {
-		p := pattern.Compile(text)
-		head, literal := p.Literal()
-		if !literal {
-			set.wild = append(set.wild, p)
-			continue
-		}
-		if set.exact == nil {
-			set.exact = map[string]struct{}{}
-		}
-		set.exact[head] = struct{}{}
-	}
-	return set
-}
-
-// has reports whether some pattern of the set matches.
-func (s *patternSet) has(action []byte) bool {
-	if _, ok := s.exact[string(action)]; ok {
-		return true
-	}
-	for i := range s.wild {
-		if s.wild[i].Match(action) {
-			return true
-		}
-	}
-	return false
-}
-
-// covers reports whether the block grants the folded action on a plane and does not cut it
-// out again, leaving its condition aside (S-43).
-func (b *block) covers(action []byte, data bool) bool {
-	p := &b.control
-	if data {
-		p = &b.data
-	}
-	return p.grants.has(action) && !p.cuts.has(action)
-}
-
-// What a role says to an action. The zero value is kept for what nobody has asked yet.
-const (
-	coversNot       = 1 + iota
-	coversAlways    // some block covers it without a condition
-	coversSometimes // only blocks with a condition cover it
-)
-
-// covers says how the role stands to the folded action.
-func (r *compiledRole) covers(action []byte, data bool) uint32 {
-	stands := uint32(coversNot)
-	for i := range r.blocks {
-		if b := &r.blocks[i]; b.covers(action, data) {
-			if b.condition.IsZero() {
-				return coversAlways
-			}
-			stands = coversSometimes
-		}
-	}
-	return stands
-}
 
 // roleTable is the roles by number. Numbers of roles that are gone stay, and grant nothing.
 // Apart from what it remembers of actions it is immutable.
@@ -110,8 +17,8 @@ type roleTable struct {
 	byID        map[RoleID]*Definition
 	numbers     map[RoleID]uint32
 	ids         []RoleID
-	roles       []*compiledRole // nil: unknown or deleted
-	planes      [2]actionCache  // control, data
+	roles       []*permission.Set // nil: unknown or deleted
+	planes      [2]actionCache    // control, data
 }
 
 // newRoleTable numbers the definitions, keeping the numbers of old; old may be nil.
@@ -125,7 +32,7 @@ func newRoleTable(definitions []*Definition, old *roleTable) *roleTable {
 		t.byID[d.ID] = d
 		t.number(d.ID)
 	}
-	t.roles = make([]*compiledRole, len(t.ids))
+	t.roles = make([]*permission.Set, len(t.ids))
 	for i, role := range t.ids {
 		d := t.byID[role]
 		switch {
@@ -133,7 +40,7 @@ func newRoleTable(definitions []*Definition, old *roleTable) *roleTable {
 		case old != nil && old.byID[role] == d:
 			t.roles[i] = old.roles[i]
 		default:
-			t.roles[i] = compileBlocks(d.Permissions)
+			t.roles[i] = permission.Compile(d.Permissions)
 		}
 	}
 	return t
@@ -159,7 +66,7 @@ func (t *roleTable) with(roles []RoleID) *roleTable {
 	for _, r := range roles {
 		next.number(r)
 	}
-	next.roles = append(next.roles, make([]*compiledRole, len(next.ids)-len(next.roles))...)
+	next.roles = append(next.roles, make([]*permission.Set, len(next.ids)-len(next.roles))...)
 	return next
 }
 
@@ -210,14 +117,14 @@ func (t *roleTable) coverage(action string, data bool) *coverage {
 }
 
 // covers says how the role with that number stands to the action.
-func (t *roleTable) covers(c *coverage, role uint32) uint32 {
-	stands := c.of[role].Load()
+func (t *roleTable) covers(c *coverage, role uint32) permission.Coverage {
+	stands := permission.Coverage(c.of[role].Load())
 	if stands == 0 {
-		stands = coversNot
+		stands = permission.Never
 		if r := t.roles[role]; r != nil {
-			stands = r.covers(c.folded, c.data)
+			stands = r.Covers(c.folded, c.data)
 		}
-		c.of[role].Store(stands)
+		c.of[role].Store(uint32(stands))
 	}
 	return stands
 }

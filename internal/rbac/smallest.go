@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sealring/sealring/internal/rbac/pattern"
+	"github.com/sealring/sealring/internal/rbac/permission"
 )
 
 // wellKnown are the roles that people assign by hand, by folded name, with the start of
@@ -147,20 +148,17 @@ func (p *Policy) operations() operations {
 
 // grantedBy counts the operations a role grants on both planes, and its stars.
 func (o operations) grantedBy(d *Definition) int {
-	role := compileBlocks(d.Permissions)
-	count := 0
+	role := permission.Compile(d.Permissions)
+	count := role.Stars()
 	for _, name := range o.control {
-		if role.covers(name, false) != coversNot {
+		if role.Covers(name, false) != permission.Never {
 			count++
 		}
 	}
 	for _, name := range o.data {
-		if role.covers(name, true) != coversNot {
+		if role.Covers(name, true) != permission.Never {
 			count++
 		}
-	}
-	for _, b := range role.blocks {
-		count += len(b.control.grants.wild) + len(b.data.grants.wild)
 	}
 	return count
 }

@@ -144,12 +144,12 @@ func (d *Definition) coverage(action []byte, data bool) (best covering) {
 
 // coverageIn is coverage with the conditions of the blocks evaluated for a request.
 func (d *Definition) coverageIn(e *evaluation) covering {
-	best := d.coverage(e.action, e.request.Data)
+	best := d.coverage(e.Action, e.data)
 	if best.kind != MissCondition {
 		return best
 	}
 	for _, p := range d.Permissions {
-		c := (&Definition{Permissions: []Permission{p}}).coverage(e.action, e.request.Data)
+		c := (&Definition{Permissions: []Permission{p}}).coverage(e.Action, e.data)
 		if c.kind != MissCondition {
 			continue
 		}

@@ -37,6 +37,7 @@ func (j *junction) eval(f Facts) Truth {
 	return result
 }
 
+// print implements node.
 func (j *junction) print(b *strings.Builder, tight int) {
 	word, binds := " OR ", 1
 	if j.all {
@@ -57,8 +58,10 @@ func (j *junction) print(b *strings.Builder, tight int) {
 // negation is NOT; it leaves Unknown unknown.
 type negation struct{ of node }
 
+// eval implements node.
 func (n *negation) eval(f Facts) Truth { return True - n.of.eval(f) }
 
+// print implements node.
 func (n *negation) print(b *strings.Builder, _ int) {
 	b.WriteByte('!')
 	_, simple := n.of.(*negation)
@@ -72,8 +75,10 @@ func (n *negation) print(b *strings.Builder, _ int) {
 // actionMatches asks about the action of the request.
 type actionMatches struct{ pattern pattern.Pattern }
 
+// eval implements node.
 func (n *actionMatches) eval(f Facts) Truth { return truth(f.Matches(&n.pattern)) }
 
+// print implements node.
 func (n *actionMatches) print(b *strings.Builder, _ int) {
 	b.WriteString("ActionMatches{" + quote(n.pattern.String()) + "}")
 }
@@ -81,8 +86,10 @@ func (n *actionMatches) print(b *strings.Builder, _ int) {
 // subOperation asks about the part of the action.
 type subOperation struct{ name string }
 
+// eval implements node.
 func (n *subOperation) eval(f Facts) Truth { return truth(f.SubOperation(n.name)) }
 
+// print implements node.
 func (n *subOperation) print(b *strings.Builder, _ int) {
 	b.WriteString("SubOperationMatches{" + quote(n.name) + "}")
 }
@@ -93,6 +100,7 @@ type existence struct {
 	attribute Attribute
 }
 
+// eval implements node.
 func (n *existence) eval(f Facts) Truth {
 	values, known := f.Values(&n.attribute)
 	if !known {
@@ -101,6 +109,7 @@ func (n *existence) eval(f Facts) Truth {
 	return truth((len(values) > 0) == n.wanted)
 }
 
+// print implements node.
 func (n *existence) print(b *strings.Builder, _ int) {
 	if !n.wanted {
 		b.WriteString("Not")
@@ -223,6 +232,7 @@ func (c *comparison) compare(left, right []value) bool {
 	return everyLeft
 }
 
+// print implements node.
 func (c *comparison) print(b *strings.Builder, _ int) {
 	b.WriteString(c.left.String() + " ")
 	if c.quantifier != single {
@@ -252,6 +262,8 @@ func (c *comparison) print(b *strings.Builder, _ int) {
 // unknowable is what stands for a condition that cannot be read.
 type unknowable struct{}
 
+// eval implements node.
 func (unknowable) eval(Facts) Truth { return Unknown }
 
+// print implements node.
 func (unknowable) print(b *strings.Builder, _ int) { b.WriteString("?") }

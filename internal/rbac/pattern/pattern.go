@@ -79,9 +79,6 @@ func failures(text string) []int {
 // String returns the pattern as written.
 func (p *Pattern) String() string { return p.text }
 
-// Literal returns the folded text of a pattern without a star; ok is false for others.
-func (p *Pattern) Literal() (text string, ok bool) { return p.head, p.literal }
-
 // Match reports whether the folded action matches.
 func (p *Pattern) Match(action []byte) bool {
 	ok, _ := p.match(action)

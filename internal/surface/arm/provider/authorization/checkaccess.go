@@ -9,7 +9,6 @@ import (
 
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/rbac"
-	"github.com/sealring/sealring/internal/rbac/condition"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/surface/arm"
 )
@@ -139,7 +138,7 @@ func readAccess(r *arm.Request) (q accessQuestion, err error) {
 			return q, arm.ErrContent.With("The member 'Resource.Id' must be the id of the scope '%s' or of something below it.", r.Target)
 		}
 	}
-	known, err := readAttributes(at, condition.Resource)
+	known, err := readAttributes(at, rbac.OfResource)
 	if err != nil {
 		return q, err
 	}
@@ -170,7 +169,7 @@ func readActions(body arm.Object, question rbac.Request) (list []rbac.Request, e
 		if err := a.Into("IsDataAction", &one.Data); err != nil {
 			return nil, err
 		}
-		of, err := readAttributes(a, condition.Request)
+		of, err := readAttributes(a, rbac.OfRequest)
 		if err != nil {
 			return nil, err
 		}
@@ -182,7 +181,7 @@ func readActions(body arm.Object, question rbac.Request) (list []rbac.Request, e
 
 // readAttributes reads the member Attributes: an object whose members are "type:name" and
 // whose values are texts, numbers, truth values or lists of texts.
-func readAttributes(o arm.Object, from condition.Source) ([]rbac.Attribute, error) {
+func readAttributes(o arm.Object, from rbac.Source) ([]rbac.Attribute, error) {
 	of, err := o.Object("Attributes")
 	if err != nil {
 		return nil, err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/rbac"
-	"github.com/sealring/sealring/internal/rbac/condition"
 	"github.com/sealring/sealring/internal/surface/arm"
 )
 
@@ -162,7 +161,7 @@ func (p *authorizationProvider) askToAssign(ctx context.Context, r *arm.Request,
 		return nil
 	}
 	kind, err := p.RBAC.TypeOf(ctx, object)
-	q.Attributes = rbac.AssignmentAttributes(condition.Request, named, string(object), kind)
+	q.Attributes = rbac.AssignmentAttributes(rbac.OfRequest, named, string(object), kind)
 	return err
 }
 
@@ -179,7 +178,7 @@ func (p *authorizationProvider) askToUnassign(ctx context.Context, r *arm.Reques
 	if err != nil {
 		return err
 	}
-	q.Attributes = rbac.AssignmentAttributes(condition.Resource, a.Role, string(a.Principal), a.PrincipalType)
+	q.Attributes = rbac.AssignmentAttributes(rbac.OfResource, a.Role, string(a.Principal), a.PrincipalType)
 	return nil
 }
 
