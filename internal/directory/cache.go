@@ -49,6 +49,7 @@ type storedApplication struct {
 	Application
 	secrets      []storedSecret
 	certificates []Certificate
+	view         *Registration // what is shown of it; made when it is put into the state
 }
 
 // state is the directory in memory: live objects only. Objects behind pointers and slices
@@ -58,14 +59,14 @@ type state struct {
 	domains      map[string]id.Tenant
 	applications map[id.App]*storedApplication
 	registered   map[id.Object]*storedApplication
-	registry     map[id.Tenant][]*storedApplication // by object id
+	registry     map[id.Tenant][]*Registration // by object id
 	uris         map[uriIn]id.App
 	principals   map[id.Object]*ServicePrincipal
 	byApp        map[appIn]*ServicePrincipal
 	ordered      map[id.Tenant][]*ServicePrincipal // by object id
 	users        map[id.Object]*User
 	upns         map[nameIn]*User
-	people       map[id.Tenant][]*User // by object id
+	people       map[id.Tenant][]*User   // by object id
 	floors       map[id.Object]time.Time // from when on tokens are accepted
 }
 
@@ -94,7 +95,7 @@ func newCache(db *store.DB) *cache {
 		tenants: map[id.Tenant]Tenant{}, domains: map[string]id.Tenant{}, applications: map[id.App]*storedApplication{}, uris: map[uriIn]id.App{},
 		principals: map[id.Object]*ServicePrincipal{}, byApp: map[appIn]*ServicePrincipal{}, ordered: map[id.Tenant][]*ServicePrincipal{},
 		users: map[id.Object]*User{}, upns: map[nameIn]*User{}, people: map[id.Tenant][]*User{},
-		floors: map[id.Object]time.Time{}, registered: map[id.Object]*storedApplication{}, registry: map[id.Tenant][]*storedApplication{},
+		floors: map[id.Object]time.Time{}, registered: map[id.Object]*storedApplication{}, registry: map[id.Tenant][]*Registration{},
 	}}
 }
 
@@ -175,7 +176,7 @@ func (s *state) remove(key string) {
 			}
 			delete(s.applications, a.App)
 			delete(s.registered, a.ID)
-			s.registry[a.Tenant] = slices.DeleteFunc(slices.Clone(s.registry[a.Tenant]), func(o *storedApplication) bool { return o == a })
+			s.registry[a.Tenant] = slices.DeleteFunc(slices.Clone(s.registry[a.Tenant]), func(o *Registration) bool { return o == a.view })
 		}
 	case "f":
 		delete(s.floors, id.Object(name))
@@ -200,17 +201,18 @@ func (s *state) add(rows loadedRows) {
 			s.domains[d] = t.ID
 		}
 	}
-	apps := map[id.Tenant][]*storedApplication{}
+	apps := map[id.Tenant][]*Registration{}
 	for _, a := range rows.applications {
 		s.applications[a.App], s.registered[a.ID] = a, a
-		apps[a.Tenant] = append(apps[a.Tenant], a)
+		a.view = a.registration()
+		apps[a.Tenant] = append(apps[a.Tenant], a.view)
 		for _, u := range a.IdentifierURIs {
 			s.uris[uriIn{a.Tenant, builtin.Canonical(u)}] = a.App
 		}
 	}
 	for tenant, more := range apps {
 		list := append(slices.Clone(s.registry[tenant]), more...)
-		slices.SortFunc(list, func(a, b *storedApplication) int { return compareObjects(a.ID, b.ID) })
+		slices.SortFunc(list, func(a, b *Registration) int { return compareObjects(a.ID, b.ID) })
 		s.registry[tenant] = list
 	}
 	fresh := map[id.Tenant][]*ServicePrincipal{}

@@ -26,7 +26,8 @@ func (a *storedApplication) registration() *Registration {
 	return r
 }
 
-// Registration returns an application of the tenant by its object id.
+// Registration returns an application of the tenant by its object id; it is shared and must
+// not be changed.
 // Errors: ErrApplicationNotFound.
 func (d *Directory) Registration(ctx context.Context, tenant id.Tenant, object id.Object) (*Registration, error) {
 	if err := d.cache.db.Fresh(); err != nil {
@@ -38,24 +39,20 @@ func (d *Directory) Registration(ctx context.Context, tenant id.Tenant, object i
 	}
 	defer d.cache.done()
 	if a, ok := s.registered[object]; ok && a.Tenant == tenant {
-		return a.registration(), nil
+		return a.view, nil
 	}
 	return nil, ErrApplicationNotFound.With("application %s does not exist", object)
 }
 
-// Registrations returns the applications of the tenant, ordered by object id.
+// Registrations returns the applications of the tenant, ordered by object id. The list is
+// shared and must not be changed, nor what is in it.
 func (d *Directory) Registrations(ctx context.Context, tenant id.Tenant) ([]*Registration, error) {
 	s, err := d.cache.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list := s.registry[tenant] // never changed in place
-	d.cache.done()
-	out := make([]*Registration, len(list))
-	for i, a := range list {
-		out[i] = a.registration()
-	}
-	return out, nil
+	defer d.cache.done()
+	return s.registry[tenant], nil
 }
 
 // AllServicePrincipals returns the live service principals of the tenant, ordered by id. The
