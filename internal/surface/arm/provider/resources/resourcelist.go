@@ -24,13 +24,14 @@ func (p *resourcesProvider) listResources(ctx context.Context, r *arm.Request) (
 	if err != nil {
 		return arm.Response{}, err
 	}
-	vaults, err := p.Vaults.List(ctx, r.Target)
+	scope, kind := narrowed(r.Target, filter)
+	vaults, err := p.Vaults.List(ctx, scope)
 	if err != nil {
 		return arm.Response{}, err
 	}
 	expand := strings.ToLower(r.Query("$expand"))
 	fetch := merged(func(ctx context.Context, after string, limit int) ([]resource.Resource, string, error) {
-		return p.Resources.List(ctx, resource.Query{Scope: r.Target, After: after, Limit: limit})
+		return p.Resources.List(ctx, resource.Query{Scope: scope, Type: kind, After: after, Limit: limit})
 	}, vaults)
 	return arm.Page(ctx, r, fetch, func(ctx context.Context, item resource.Resource) (any, error) {
 		fits, err := tracked.Fits(filter, item)
@@ -54,6 +55,26 @@ func (p *resourcesProvider) listResources(ctx context.Context, r *arm.Request) (
 		}
 		return w, nil
 	})
+}
+
+// narrowed is where a filter without alternatives can find something: the one group and the
+// one type that it demands, so that the rest need not be read.
+func narrowed(scope resource.ID, filter [][]arm.Term) (at resource.ID, kind string) {
+	if len(filter) != 1 {
+		return scope, ""
+	}
+	for _, t := range filter[0] {
+		switch {
+		case t.Op != "eq":
+		case t.Field == "resourcetype" || t.Field == "type":
+			kind = t.Value
+		case t.Field == "resourcegroup" && scope.Group() == "":
+			if group := resource.GroupID(scope.Subscription(), t.Value); group.Type() == resource.TypeGroup {
+				scope = group
+			}
+		}
+	}
+	return scope, kind
 }
 
 // merged adds vaults, which are kept elsewhere, to a listing in the order of keys.
