@@ -4,7 +4,7 @@ BIN     := bin/sealring
 TOOL    := $(GO) tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 
-.PHONY: build demo check static test e2e pg bench fuzz fuzz-ci crash vuln clean
+.PHONY: build demo check static test e2e terraform pg bench fuzz fuzz-ci crash vuln clean
 
 build: ## the static binary
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/sealring
@@ -26,7 +26,11 @@ test: ## unit tests with the race detector, on SQLite and PostgreSQL
 
 e2e: build ## third-party clients against the built binary
 	./e2e/clients/install.sh
-	./scripts/with-postgres $(GO) test -tags e2e -count=1 -timeout 25m -v ./e2e
+	./scripts/with-postgres $(GO) test -tags e2e -count=1 -timeout 35m -v ./e2e
+
+terraform: build ## Terraform with azurerm and azapi, what takes minutes included; the first time builds azurerm
+	./e2e/clients/install.sh azurerm
+	TERRAFORM=all $(GO) test -tags e2e -count=1 -timeout 40m -v -run '^TestTerraform' ./e2e
 
 pg: ## the store suites on a private PostgreSQL
 	./scripts/with-postgres $(GO) test -count=1 ./internal/...

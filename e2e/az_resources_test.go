@@ -74,3 +74,26 @@ func azLocks(a *azure) {
 	a.ok("lock delete --ids " + group + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/kept/providers/Microsoft.Authorization/locks/one")
 	a.ok("group delete -n locks -y")
 }
+
+// azActivity reads the activity log in every way that az asks for it (CP-123, CP-125).
+func azActivity(a *azure) {
+	group := a.group("activity")
+	id := a.value("id", "identity create -g activity -n watched")
+	me := a.value("[0].id", "ad sp list --filter \"appId eq '"+a.p.AdminClientID+"'\"")
+	principal := a.value("principalId", "identity show --ids "+id)
+	a.ok("role assignment create --assignee-object-id " + principal + " --assignee-principal-type ServicePrincipal --role Reader --scope " + group)
+	a.ok("role assignment delete --assignee " + principal + " --role Reader --scope " + group)
+	const operations = " --query 'sort([?status.value==`Succeeded`].operationName.value)'"
+	const wrote = `"Microsoft.ManagedIdentity/userAssignedIdentities/write"`
+	a.prints(`["Microsoft.Authorization/roleAssignments/delete","Microsoft.Authorization/roleAssignments/write",`+wrote+`,"Microsoft.Resources/subscriptions/resourceGroups/write"]`,
+		"monitor activity-log list -g activity --offset 1h"+operations)
+	a.prints("["+wrote+"]", "monitor activity-log list --resource-id "+id+operations)
+	a.prints("["+wrote+"]", "monitor activity-log list --namespace Microsoft.ManagedIdentity --offset 1h --max-events 500 --query '[?resourceId==`"+id+"`&&status.value==`Succeeded`].operationName.value'")
+	correlation := a.value("[0].correlationId", "monitor activity-log list --resource-id "+id)
+	a.prints(`["Started","Succeeded"]`, "monitor activity-log list --correlation-id "+correlation+" --query 'sort([].status.value)'")
+	a.prints("["+wrote+"]", "monitor activity-log list --resource-id "+id+" --caller "+me+" --status Succeeded --query '[].operationName.value'")
+	a.prints(`[["Granted","Reader","`+principal+`"],["Revoked","Reader","`+principal+`"]]`,
+		"role assignment list-changelogs --query 'sort_by([?principalId==`"+principal+"`].[action,roleName,principalId],&[0])'")
+	a.prints(`true`, "monitor activity-log list-categories --query 'contains([].value,`Administrative`)'")
+	a.ok("group delete -n activity -y")
+}

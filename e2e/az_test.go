@@ -36,6 +36,9 @@ func TestAzureCLI(t *testing.T) {
 		{"directory", azDirectory},
 		{"pipelines", azForPipelines},
 		{"managed identity", azAsIdentity},
+		{"other hosts", azOtherHosts},
+		{"created machines", azCreatesMachines},
+		{"activity log", azActivity},
 	} {
 		t.Run(area.name, func(t *testing.T) { area.try(a.with(t)) })
 	}

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Installs the client programs of the end-to-end tests, each at the versions pinned beside
-# it: go/bin, python/.venv, node/node_modules, java/target, az/.venv, graph/.venv. A part whose pins have
-# not changed since it was installed is skipped. Arguments name the parts; all without.
+# it: go/bin, python/.venv, node/node_modules, java/target, az/.venv, graph/.venv,
+# terraform/bin. A part whose pins have not changed since it was installed is skipped.
+# Arguments name the parts; without, all of them, but azurerm only in CI: to build it takes
+# fourteen minutes of processor time.
 #
-#   e2e/clients/install.sh [go] [python] [node] [java] [az] [graph]
+#   e2e/clients/install.sh [go] [python] [node] [java] [az] [graph] [terraform] [azurerm]
 set -eu
 cd "$(dirname "$0")"
 
@@ -75,10 +77,32 @@ install_graph() {
     stamp graph/.venv/installed graph/requirements.txt
 }
 
-[ $# -gt 0 ] || set -- go python node java az graph
+# provider NAME PACKAGE FILE : build a program from its pinned module into terraform/bin
+provider() {
+    current "terraform/bin/$1.installed" "terraform/$1/go.mod" "terraform/$1/go.sum" && return
+    mkdir -p terraform/bin
+    (cd "terraform/$1" && GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "../bin/$3" "$2")
+    stamp "terraform/bin/$1.installed" "terraform/$1/go.mod" "terraform/$1/go.sum"
+}
+
+# OpenTofu stands in where Terraform itself is not installed.
+install_terraform() {
+    command -v terraform >/dev/null || provider tofu github.com/opentofu/opentofu/cmd/tofu tofu
+    provider azapi github.com/Azure/terraform-provider-azapi terraform-provider-azapi
+}
+
+install_azurerm() {
+    install_terraform
+    provider azurerm github.com/hashicorp/terraform-provider-azurerm terraform-provider-azurerm
+}
+
+if [ $# -eq 0 ]; then
+    set -- go python node java az graph terraform
+    [ "${CI:-}" != true ] || set -- "$@" azurerm
+fi
 for part in "$@"; do
     case $part in
-    go | python | node | java | az | graph) "install_$part" ;;
+    go | python | node | java | az | graph | terraform | azurerm) "install_$part" ;;
     *)
         echo "install.sh: no client program is written in '$part'" >&2
         exit 2

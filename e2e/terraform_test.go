@@ -1,0 +1,176 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// blocks are the configurations of docs/terraform.md, by the provider that they use; the one
+// for make terraform begins with a comment that says so.
+func blocks(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "terraform.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, b := range regexp.MustCompile("(?s)```hcl\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		name := regexp.MustCompile(`source = "(?:hashicorp|azure)/(\w+)"`).FindStringSubmatch(b[1])
+		if name == nil {
+			t.Fatalf("a block without a provider: %s", b[1])
+		}
+		if strings.HasPrefix(b[1], "# slow\n") {
+			name[1] = "slow"
+		}
+		out[name[1]] = b[1]
+	}
+	return out
+}
+
+// terraform is a directory with a configuration, and who works in it.
+type terraform struct {
+	t       *testing.T
+	p       *platform
+	dir     string
+	program string
+	env     []string
+}
+
+// terraform prepares a directory for a configuration, with providers as they were built.
+func (p *platform) terraform(t *testing.T, provider, configuration string) *terraform {
+	t.Helper()
+	plugins := filepath.Join(clients, "terraform", "bin")
+	if _, err := os.Stat(filepath.Join(plugins, "terraform-provider-"+provider)); err != nil {
+		missing(t, "the Terraform provider is not installed: run e2e/clients/install.sh %s", strings.Replace(provider, "azapi", "terraform", 1))
+	}
+	program, err := exec.LookPath("terraform")
+	if err != nil {
+		program = filepath.Join(plugins, "tofu")
+	}
+	secret, err := os.ReadFile(p.AdminSecretFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &terraform{t: t, p: p.in(t), dir: t.TempDir(), program: program}
+	f.write("main.tf", configuration)
+	f.write("cli.tfrc", `provider_installation {
+  dev_overrides {
+    "hashicorp/azurerm" = "`+plugins+`"
+    "azure/azapi" = "`+plugins+`"
+  }
+}
+`)
+	f.env = []string{"TF_CLI_CONFIG_FILE=" + filepath.Join(f.dir, "cli.tfrc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0",
+		"ARM_TENANT_ID=" + p.TenantID, "ARM_SUBSCRIPTION_ID=" + p.SubscriptionID, "ARM_CLIENT_ID=" + p.AdminClientID,
+		"ARM_CLIENT_SECRET=" + strings.TrimSpace(string(secret)), "ARM_METADATA_HOSTNAME=" + strings.TrimPrefix(p.ResourceManager, "https://"),
+		"ARM_ACTIVE_DIRECTORY_AUTHORITY_HOST=" + p.AuthorityHost, "ARM_RESOURCE_MANAGER_ENDPOINT=" + p.ResourceManager, "ARM_RESOURCE_MANAGER_AUDIENCE=" + p.ResourceManager}
+	return f
+}
+
+// write puts a file into the directory.
+func (f *terraform) write(name, text string) {
+	f.t.Helper()
+	if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// run carries out a command and returns how it ended.
+func (f *terraform) run(args ...string) result {
+	f.t.Helper()
+	command := append([]string{"run", "--app", "terraform", "--egress", "deny", "--", f.program, "-chdir=" + f.dir}, args...)
+	return f.p.exec(15*time.Minute, f.env, append(command, "-no-color")...)
+}
+
+// says runs a command that has to succeed and to print something.
+func (f *terraform) says(want string, args ...string) {
+	f.t.Helper()
+	if r := f.run(args...); r.code != 0 || !strings.Contains(r.stdout, want) {
+		f.t.Fatalf("terraform %s: exit %d, want one that says %q\n%s%s", strings.Join(args, " "), r.code, want, tail(r.stdout, 5000), tail(r.stderr, 5000))
+	}
+}
+
+// circle makes what a configuration names, finds nothing to change, changes a variable,
+// finds nothing again, and removes everything.
+func (f *terraform) circle(resources string) {
+	f.t.Helper()
+	f.says("Plan: "+resources+" to add, 0 to change, 0 to destroy", "plan")
+	f.says("Apply complete! Resources: "+resources+" added, 0 changed, 0 destroyed", "apply", "-auto-approve")
+	f.says("No changes.", "plan", "-detailed-exitcode")
+	f.says("0 added, ", "apply", "-auto-approve", "-var", "stage=prod")
+	f.says("No changes.", "plan", "-detailed-exitcode", "-var", "stage=prod")
+	f.says("Destroy complete! Resources: "+resources+" destroyed.", "destroy", "-auto-approve")
+}
+
+// M-13, CP-5, CP-8, CP-9, CP-26, CP-33, CP-44, CP-70, CP-88, CP-91, DT-19: Terraform takes
+// the configurations of docs/terraform.md through their lives.
+func TestTerraform(t *testing.T) {
+	if !alone(t, 20*time.Minute) {
+		return
+	}
+	p := start(t)
+	written := blocks(t)
+	t.Run("azapi", func(t *testing.T) {
+		t.Parallel()
+		f := p.terraform(t, "azapi", written["azapi"])
+		f.circle("6")
+	})
+	t.Run("azurerm", func(t *testing.T) {
+		t.Parallel()
+		f := p.terraform(t, "azurerm", written["azurerm"])
+		f.circle("11")
+	})
+	t.Run("azurerm, what takes minutes", func(t *testing.T) { // CP-43, CP-96
+		if os.Getenv("TERRAFORM") != "all" {
+			t.Skip("make terraform runs this")
+		}
+		t.Parallel()
+		f := p.terraform(t, "azurerm", written["slow"])
+		f.circle("4")
+	})
+}
+
+// CP-6, CP-7, CP-13: azurerm insists on what the discovery document says, finds the location
+// and the providers in it where it is told to look, and registers what it wants.
+func TestTerraformValidates(t *testing.T) {
+	if !alone(t, 5*time.Minute) {
+		return
+	}
+	p := start(t)
+	const empty = `terraform {
+  required_providers {
+    azurerm = { source = "hashicorp/azurerm" }
+  }
+}
+provider "azurerm" {
+  features {}
+}
+data "azurerm_client_config" "me" {}
+data "azurerm_subscription" "here" {}
+output "who" { value = "${data.azurerm_client_config.me.client_id} ${data.azurerm_subscription.here.tenant_id}" }
+`
+	f := p.terraform(t, "azurerm", empty)
+	f.says(p.AdminClientID+" "+p.TenantID, "apply", "-auto-approve")
+	f.env = append(f.env, "ARM_RESOURCE_PROVIDER_REGISTRATIONS=core", "ARM_PROVIDER_ENHANCED_VALIDATION_LOCATIONS=true", "ARM_PROVIDER_ENHANCED_VALIDATION_RESOURCE_PROVIDERS=true")
+	f.write("group.tf", `resource "azurerm_resource_group" "here" {
+  name     = "validated"
+  location = "local"
+}
+`)
+	f.says("Plan: 1 to add", "plan")
+	f.write("group.tf", `resource "azurerm_resource_group" "elsewhere" {
+  name     = "validated"
+  location = "mars"
+}
+`)
+	if r := f.run("plan"); r.code == 0 || !strings.Contains(r.stderr, `"mars" was not found`) {
+		t.Errorf("a location that the document does not list: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
