@@ -6,6 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -281,4 +284,45 @@ func device(t *testing.T, p *platform, b *chromium, language, upn, object string
 	if got := client.result(); got.Error != "" || got.Username != upn || got.Object != object || got.Audience != "https://management.core.windows.net/" {
 		t.Errorf("%+v", got)
 	}
+}
+
+// S-74: another site can neither frame our pages nor send their forms, while the person is
+// signed in; the browser itself sees to it, as the pages tell it.
+func TestOtherSitesCannotUseASession(t *testing.T) {
+	p := start(t)
+	upn, _ := p.person(aliceName, aliceWord)
+	b := p.chromium(t)
+	page := p.AuthorityHost + "/device"
+	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		switch r.URL.Path {
+		case "/frame":
+			_, _ = fmt.Fprintf(w, `<h1>Evil</h1><iframe src="%s"></iframe>`, page)
+		case "/form":
+			_, _ = fmt.Fprintf(w, `<h1>Evil</h1><form method="post" action="%s"><input name="do" value="code"><input name="code" value="x"><button autofocus>Win</button></form>`, page)
+		}
+	}))
+	t.Cleanup(evil.Close)
+	there := strings.Replace(evil.URL, "127.0.0.1", "localhost", 1)
+
+	b.open(page)
+	b.wait("Sign in")
+	b.write(upn)
+	b.press("Tab")
+	b.write(aliceWord)
+	b.press("Enter")
+	b.wait("Enter the code")
+
+	b.open(there + "/form")
+	b.wait("Evil")
+	b.press("Enter")
+	if text := b.wait("Sign-in did not work"); !strings.Contains(text, "AADSTS90013") {
+		t.Errorf("a form of another site: %s", text)
+	}
+	b.call(nil, "Log.enable", nil)
+	b.open(there + "/frame")
+	b.wait("Evil")
+	b.complains("frame-ancestors 'none'")
+	b.open(page)
+	b.wait("Enter the code") // the session was there all the time
 }

@@ -29,6 +29,7 @@ type chromium struct {
 	mu      sync.Mutex // guards what follows
 	next    int
 	waiting map[int]chan devtools
+	log     strings.Builder // what the browser says on its console, once Log is enabled
 }
 
 // devtools is a message of the protocol, to or from the browser.
@@ -158,10 +159,13 @@ func (b *chromium) read(from *os.File, done chan struct{}) {
 			return
 		}
 		var m devtools
-		if json.Unmarshal(raw[:len(raw)-1], &m) != nil || m.ID == 0 {
-			continue // events are not needed: what counts is polled
+		if json.Unmarshal(raw[:len(raw)-1], &m) != nil {
+			continue
 		}
 		b.mu.Lock()
+		if m.Method == "Log.entryAdded" {
+			b.log.Write(raw)
+		}
 		answer := b.waiting[m.ID]
 		delete(b.waiting, m.ID)
 		b.mu.Unlock()
@@ -249,6 +253,22 @@ func (b *chromium) waitText(texts ...string) {
 		}
 		if time.Now().After(deadline) {
 			b.t.Fatalf("no %q within 30 s at %s:\n%s", texts, b.eval("location.href"), got)
+		}
+	}
+}
+
+// complains waits until the browser has said something on its console.
+func (b *chromium) complains(text string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		b.mu.Lock()
+		log := b.log.String()
+		b.mu.Unlock()
+		if strings.Contains(log, text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("the browser does not say %q within 30 s:\n%s", text, log)
 		}
 	}
 }
