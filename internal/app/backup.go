@@ -174,7 +174,7 @@ func Restore(ctx context.Context, c Config, file string, exported io.Reader) (r 
 		if err != nil {
 			return err
 		}
-		r.Revived, err = revived(ctx, tx, exported, b.Header.Created)
+		r.Revived, err = backup.Revived(ctx, tx, exported, b.Header.Created)
 		return err
 	})
 	if err != nil {

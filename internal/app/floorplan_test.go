@@ -118,6 +118,7 @@ var floorPlan = map[string][]string{
 	"internal/keyring":               {"internal/audit", "internal/store", "internal/seal"},
 	"internal/pki":                   {"internal/seal", "internal/store"},
 	"internal/seal":                  {"internal/store"},
+	"internal/backup":                {"internal/seal", "internal/store", "internal/audit"},
 	"internal/audit":                 {"internal/store"},
 	"internal/store":                 {},
 	"internal/id":                    {},

@@ -2,141 +2,30 @@ package app
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/sealring/sealring/internal/keyring"
 	"github.com/sealring/sealring/internal/store"
+	"github.com/sealring/sealring/internal/surface/ops"
 )
 
-// scrapeTimeout bounds what a scrape asks of the store.
-const scrapeTimeout = 2 * time.Second
-
-// Metrics of a server; docs/metrics.md explains each, and a test compares the two.
-var (
-	metricRequests = desc("sealring_http_requests_total", "Answered requests by room and class of status.", "room", "status")
-	metricDuration = desc("sealring_http_request_duration_seconds", "How long requests took, by room.", "room")
-	metricEvents   = desc("sealring_audit_events_total", "Events put on record: sign-ins, writes, refusals; reason is empty for what succeeded.", "kind", "outcome", "reason")
-	metricFailures = desc("sealring_audit_failures_total", "Writes to the audit log that failed; what they describe was refused.")
-	metricWaiting  = desc("sealring_audit_waiting", "Requests that wait for their record to be durable.")
-	metricRepeats  = desc("sealring_token_repeats_total", "Cached tokens handed to a process that had them already; the first time is an event of kind signin.")
-	metricWrites   = desc("sealring_store_writes_total", "Write transactions that have begun.")
-	metricStopped  = desc("sealring_store_stopped", "1 while the store takes no writes.")
-	metricBehind   = desc("sealring_feed_behind_seconds", "How old what is held in memory may be.")
-	metricKeyAge   = desc("sealring_signing_key_age_seconds", "For how long the key that signs has signed.")
-	metricKeyNext  = desc("sealring_signing_key_expires_seconds", "Until the key that signs stops signing; absent without a date.")
-	metricKeys     = desc("sealring_signing_keys", "Signing keys by state.", "state")
-	metricEpoch    = desc("sealring_restores", "How often the installation was restored from a backup.")
-	metricBackup   = desc("sealring_last_backup_age_seconds", "Since the newest backup made by sealring backup; absent before the first.")
-	metricFetches  = desc("sealring_federation_key_fetches_total", "Fetches of outside issuers' keys, by outcome.", "outcome")
-	metricBuild    = desc("sealring_build_info", "1, with the release.", "version")
-)
-
-// desc describes a metric.
-func desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
-}
-
-// metrics reads the server's counts when it is asked. It is a prometheus.Collector.
-type metrics struct{ s *Server }
-
-// newMetrics answers scrapes: the server's own metrics, the Go runtime's and the process's.
-func newMetrics(s *Server) (http.Handler, error) {
-	r := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{metrics{s}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
-		if err := r.Register(c); err != nil {
-			return nil, fmt.Errorf("register metrics: %w", err)
-		}
-	}
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{}), nil
-}
-
-// Describe implements prometheus.Collector.
-func (metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{
-		metricRequests, metricDuration, metricEvents, metricFailures, metricWaiting, metricRepeats, metricWrites, metricStopped, metricBehind,
-		metricKeyAge, metricKeyNext, metricKeys, metricEpoch, metricBackup, metricFetches, metricBuild,
-	} {
-		ch <- d
-	}
-}
-
-// Collect implements prometheus.Collector. What cannot be read is left out.
-func (m metrics) Collect(ch chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	count := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
-	}
-	for _, r := range m.s.meter.Rooms() {
-		for class, n := range r.Status {
-			if n > 0 {
-				count(metricRequests, float64(n), r.Room, strconv.Itoa(class)+"xx")
-			}
-		}
-		ch <- prometheus.MustNewConstHistogram(metricDuration, r.Total, r.Seconds, r.Within, r.Room)
-	}
-	events, failures := m.s.audit.Counts()
-	for k, n := range events {
-		count(metricEvents, float64(n), string(k.Kind), string(k.Outcome), k.Reason)
-	}
-	count(metricFailures, float64(failures))
-	gauge(metricWaiting, float64(m.s.audit.Waiting()))
-	count(metricRepeats, float64(m.s.identities.Repeats()))
-	good, failed := m.s.federation.Fetches()
-	count(metricFetches, float64(good), "ok")
-	count(metricFetches, float64(failed), "failed")
-	stats := m.s.db.Stats()
-	count(metricWrites, float64(stats.Writes))
-	gauge(metricStopped, truth(stats.Stopped))
-	gauge(metricBehind, stats.Behind.Seconds())
-	gauge(metricEpoch, float64(m.s.in.epoch))
-	gauge(metricBuild, 1, m.s.c.Version)
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
-	defer cancel()
-	m.collectStored(ctx, gauge)
-}
-
-// collectStored reads what only the store knows.
-func (m metrics) collectStored(ctx context.Context, gauge func(*prometheus.Desc, float64, ...string)) {
-	now := m.s.c.Now()
-	if keys, err := m.s.keys.List(ctx); err == nil {
-		states := map[keyring.State]float64{}
-		for _, k := range keys {
-			states[k.State]++
-			if k.State != keyring.Active {
-				continue
-			}
-			gauge(metricKeyAge, now.Sub(k.ActiveFrom).Seconds())
-			if !k.ActiveUntil.IsZero() {
-				gauge(metricKeyNext, k.ActiveUntil.Sub(now).Seconds())
-			}
-		}
-		for state, n := range states {
-			gauge(metricKeys, n, string(state))
-		}
+// readings are the server's, for a scrape.
+func (s *Server) readings(ctx context.Context) ops.Readings {
+	r := ops.Readings{Now: s.c.Now(), Rooms: s.meter.Rooms(), AuditWaiting: s.audit.Waiting(), Repeats: s.identities.Repeats(), Restores: s.in.epoch}
+	r.Events, r.AuditFailures = s.audit.Counts()
+	r.Fetched, r.Unfetched = s.federation.Fetches()
+	stats := s.db.Stats()
+	r.Writes, r.Stopped, r.Behind = stats.Writes, stats.Stopped, stats.Behind
+	if keys, err := s.keys.List(ctx); err == nil {
+		r.Keys = keys
 	}
 	var values map[string]string
-	err := m.s.db.View(ctx, func(tx *store.Tx) (err error) {
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
 		values, err = readInstallation(ctx, tx)
 		return err
 	})
 	if at, bad := strconv.ParseInt(values["backed_up_at"], 10, 64); err == nil && bad == nil {
-		gauge(metricBackup, now.Sub(time.Unix(at, 0)).Seconds())
+		r.LastBackup = time.Unix(at, 0)
 	}
-}
-
-// truth is 1 for true.
-func truth(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
+	return r
 }

@@ -200,11 +200,7 @@ func (s *Server) buildSupport(*front) (err error) {
 	if err != nil {
 		return err
 	}
-	scrape, err := newMetrics(s)
-	if err != nil {
-		return err
-	}
-	room, err := ops.New(ops.Config{Version: s.c.Version, Ready: s.db.Health, Metrics: scrape})
+	room, err := ops.New(ops.Config{Version: s.c.Version, Ready: s.db.Health, Read: s.readings})
 	s.rooms.ops = room
 	return err
 }

@@ -22,8 +22,8 @@ type Config struct {
 	Version string
 	// Ready reports why the server cannot serve now; nil if it can.
 	Ready func(context.Context) error
-	// Metrics answers in the form of Prometheus.
-	Metrics http.Handler
+	// Read is asked at every scrape.
+	Read func(context.Context) Readings
 }
 
 // Room serves the operations listener.
@@ -35,14 +35,18 @@ type Room struct {
 
 // New returns a ready Room.
 func New(c Config) (*Room, error) {
-	if c.Ready == nil || c.Version == "" || c.Metrics == nil {
-		return nil, errors.New("ops: Version, Ready and Metrics are needed")
+	if c.Ready == nil || c.Version == "" || c.Read == nil {
+		return nil, errors.New("ops: Version, Ready and Read are needed")
+	}
+	scrape, err := newMetrics(c.Version, c.Read)
+	if err != nil {
+		return nil, err
 	}
 	r := &Room{version: c.Version, ready: c.Ready, mux: http.NewServeMux()}
 	r.mux.HandleFunc("GET /livez", r.live)
 	r.mux.HandleFunc("GET /readyz", r.readiness)
 	r.mux.HandleFunc("GET /version", r.versionInfo)
-	r.mux.Handle("GET /metrics", c.Metrics)
+	r.mux.Handle("GET /metrics", scrape)
 	r.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	r.mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	r.mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)

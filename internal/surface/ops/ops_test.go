@@ -3,7 +3,6 @@ package ops_test
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -14,7 +13,7 @@ import (
 // S-64: health says a status and no more, also when it fails.
 func TestHealthSaysStatusOnly(t *testing.T) {
 	var down error
-	room, err := ops.New(ops.Config{Version: "v1", Metrics: http.NotFoundHandler(), Ready: func(context.Context) error { return down }})
+	room, err := ops.New(ops.Config{Version: "v1", Read: func(context.Context) ops.Readings { return ops.Readings{} }, Ready: func(context.Context) error { return down }})
 	if err != nil {
 		t.Fatal(err)
 	}

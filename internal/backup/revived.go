@@ -1,4 +1,4 @@
-package app
+package backup
 
 import (
 	"context"
@@ -31,9 +31,9 @@ func targetOf(e audit.Event) string { return e.Target }
 // lastOfTarget is the last segment of a resource id.
 func lastOfTarget(e audit.Event) string { return e.Target[strings.LastIndex(e.Target, "/")+1:] }
 
-// revived compares what an exported audit log says was removed after since with what is
+// Revived compares what an exported audit log says was removed after since with what is
 // there again.
-func revived(ctx context.Context, tx *store.Tx, exported io.Reader, since time.Time) ([]string, error) {
+func Revived(ctx context.Context, tx *store.Tx, exported io.Reader, since time.Time) ([]string, error) {
 	out := []string{}
 	if exported == nil {
 		return out, nil
