@@ -181,16 +181,14 @@ func (p *webProvider) showSite(_ *arm.Request, res resource.Resource, w *tracked
 func siteConfig(props arm.Object) arm.Object {
 	config := tracked.Decode(props["siteConfig"])
 	withoutSettings(config)
-	for name, value := range map[string]any{
-		"numberOfWorkers": 1, "alwaysOn": false, "ftpsState": "FtpsOnly", "http20Enabled": false, "minTlsVersion": "1.2", "scmMinTlsVersion": "1.2",
-		"loadBalancing": "LeastRequests", "managedPipelineMode": "Integrated", "use32BitWorkerProcess": true, "webSocketsEnabled": false,
-		"remoteDebuggingEnabled": false, "vnetRouteAllEnabled": false, "autoHealEnabled": false, "localMySqlEnabled": false,
-		"linuxFxVersion": "", "windowsFxVersion": "", "acrUseManagedIdentityCreds": false, "scmIpSecurityRestrictionsUseMain": false,
-	} {
-		tracked.Fill(config, name, value)
-	}
-	return config
+	return tracked.Decode(arm.Merge(siteDefaults, tracked.Encode(config)))
 }
+
+// siteDefaults are what an app that says nothing of them has.
+var siteDefaults = json.RawMessage(`{"numberOfWorkers":1,"alwaysOn":false,"ftpsState":"FtpsOnly","http20Enabled":false,"minTlsVersion":"1.2",` +
+	`"scmMinTlsVersion":"1.2","loadBalancing":"LeastRequests","managedPipelineMode":"Integrated","use32BitWorkerProcess":true,"webSocketsEnabled":false,` +
+	`"remoteDebuggingEnabled":false,"vnetRouteAllEnabled":false,"autoHealEnabled":false,"localMySqlEnabled":false,"linuxFxVersion":"","windowsFxVersion":"",` +
+	`"acrUseManagedIdentityCreds":false,"scmIpSecurityRestrictionsUseMain":false}`)
 
 // planSKU is the SKU of a plan.
 type planSKU struct {

@@ -61,12 +61,18 @@ type linuxRuntime struct {
 	AppInsights     supported         `json:"appInsightsSettings"`
 	GitHub          supported         `json:"gitHubActionSettings"`
 	AppSettings     map[string]string `json:"appSettingsDictionary,omitempty"`
-	SiteConfig      map[string]any    `json:"siteConfigPropertiesDictionary,omitempty"`
+	SiteConfig      stackConfig       `json:"siteConfigPropertiesDictionary"`
 	Extensions      []string          `json:"supportedFunctionsExtensionVersions,omitempty"`
 	IsPreview       bool              `json:"isPreview"`
 	IsDeprecated    bool              `json:"isDeprecated"`
 	IsHidden        bool              `json:"isHidden"`
 	IsDefault       bool              `json:"isDefault"`
+}
+
+// stackConfig is what a version makes of an app's siteConfig.
+type stackConfig struct {
+	Use32Bit       bool   `json:"use32BitWorkerProcess"`
+	LinuxFxVersion string `json:"linuxFxVersion"`
 }
 
 // supported says whether something is.
@@ -108,9 +114,8 @@ func listStacks(kind string, functions bool) (arm.Response, error) {
 		major := majorVersion{DisplayText: rt.label, Value: rt.name}
 		for n, v := range rt.versions {
 			linux := linuxRuntime{RuntimeVersion: rt.name + "|" + v, IsDefault: n == 0}
-			linux.SiteConfig = map[string]any{"use32BitWorkerProcess": false, "linuxFxVersion": rt.name + "|" + v}
+			linux.SiteConfig.LinuxFxVersion = rt.name + "|" + v
 			if functions {
-				linux.RuntimeVersion = rt.name + "|" + v
 				linux.AppSettings = map[string]string{"FUNCTIONS_WORKER_RUNTIME": rt.worker}
 				linux.Extensions = []string{"~4"}
 			}
