@@ -104,7 +104,8 @@ func (d *Directory) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	return u, err
 }
 
-// UpdateUser changes a user; disabling and a new password end all sessions.
+// UpdateUser changes a user; disabling and a new password end all sessions, and access tokens
+// of earlier seconds at our services.
 // Errors: ErrUserNotFound, ErrInvalid, ErrPasswordWeak, ErrUserExists, ErrBusy.
 func (d *Directory) UpdateUser(ctx context.Context, tenant id.Tenant, object id.Object, c UserChange) (User, error) {
 	before, err := d.User(ctx, tenant, object)
@@ -129,6 +130,7 @@ func (d *Directory) UpdateUser(ctx context.Context, tenant id.Tenant, object id.
 		if u, err = loadUser(ctx, tx, tenant, object); err != nil {
 			return err
 		}
+		epoch := u.Epoch
 		details := d.apply(&u, c)
 		if err := d.checkUser(ctx, &u); err != nil {
 			return err
@@ -138,6 +140,11 @@ func (d *Directory) UpdateUser(ctx context.Context, tenant id.Tenant, object id.
 		}
 		if err := writeUser(ctx, tx, u, hash); err != nil {
 			return err
+		}
+		if u.Epoch != epoch {
+			if err := setFloor(ctx, tx, u, u.SessionsValidFrom); err != nil {
+				return err
+			}
 		}
 		if hash != "" { // whoever sets a password unlocks the account
 			if _, err := tx.Exec(ctx, "DELETE FROM directory_password_failures WHERE subject = $1", d.lockSubject(tenant, u.UPN)); err != nil {
@@ -183,8 +190,8 @@ func (d *Directory) apply(u *User, c UserChange) map[string]string {
 	return map[string]string{"changed": strings.Join(names, " ")}
 }
 
-// RevokeSessions ends all sessions and refresh tokens of a user (Graph revokeSignInSessions).
-// Errors: ErrUserNotFound.
+// RevokeSessions ends all sessions and refresh tokens of a user (Graph revokeSignInSessions);
+// our services refuse access tokens that were issued before, too (S-42). Errors: ErrUserNotFound.
 func (d *Directory) RevokeSessions(ctx context.Context, tenant id.Tenant, object id.Object) error {
 	return d.cache.db.Update(ctx, func(tx *store.Tx) error {
 		u, err := loadUser(ctx, tx, tenant, object)
@@ -194,6 +201,9 @@ func (d *Directory) RevokeSessions(ctx context.Context, tenant id.Tenant, object
 		u.Epoch++
 		u.SessionsValidFrom = d.now().UTC().Truncate(time.Second)
 		if err := writeUser(ctx, tx, u, ""); err != nil {
+			return err
+		}
+		if err := setFloor(ctx, tx, u, u.SessionsValidFrom.Add(time.Second)); err != nil { // tokens are dated by the second
 			return err
 		}
 		return d.userTouched(ctx, tx, object, "directory.user.revokeSignInSessions", nil)

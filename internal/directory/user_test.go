@@ -214,6 +214,11 @@ func TestWhatEndsTheSessionsOfAUser(t *testing.T) {
 		if err != nil || (after.Epoch != before.Epoch) != c.ends {
 			t.Errorf("%s: epoch %d then %d, %v", c.name, before.Epoch, after.Epoch, err)
 		}
+		from, err := w.TokensFrom(t.Context(), alice.ID)
+		if err != nil || c.ends == from.Before(w.now) {
+			t.Errorf("S-42: %s: access tokens are accepted from %v on, %v", c.name, from, err)
+		}
+		w.now = w.now.Add(time.Minute)
 	}
 	u, err := w.ChangePassword(t.Context(), tenant.ID, aliceUPN, next, secret.New("third horse 9 Battery"))
 	if err != nil || u.MustChange {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/store"
@@ -169,4 +170,17 @@ func (s *state) addUsers(users []*User) {
 		slices.SortFunc(list, func(a, b *User) int { return compareObjects(a.ID, b.ID) })
 		s.people[tenant] = list
 	}
+}
+
+// setFloor lets no token of a user be accepted that was issued before a time.
+func setFloor(ctx context.Context, tx *store.Tx, u User, from time.Time) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM directory_token_floors WHERE object_id = $1", string(u.ID)); err != nil {
+		return fmt.Errorf("revoke tokens of user %s: %w", u.ID, err)
+	}
+	_, err := tx.Exec(ctx, "INSERT INTO directory_token_floors (object_id, tenant_id, valid_from) VALUES ($1, $2, $3)", string(u.ID), string(u.Tenant), seconds(from))
+	if err != nil {
+		return fmt.Errorf("revoke tokens of user %s: %w", u.ID, err)
+	}
+	tx.Changed(Topic, FloorKey(u.ID))
+	return nil
 }
