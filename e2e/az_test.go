@@ -3,6 +3,10 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 )
@@ -10,6 +14,7 @@ import (
 // M-13: everything that people do with the Azure CLI, in one installation, against what it
 // prints. Areas do not depend on each other: each makes its own resource group.
 func TestAzureCLI(t *testing.T) {
+	t.Parallel() // with Terraform, which waits
 	if !alone(t, 20*time.Minute) {
 		return
 	}
@@ -31,6 +36,7 @@ func TestAzureCLI(t *testing.T) {
 		{"resources", azResources},
 		{"tags", azTags},
 		{"locks", azLocks},
+		{"management groups", azManagementGroups},
 		{"federated credentials", azFederatedCredentials},
 		{"associated resources", azAssociated},
 		{"directory", azDirectory},
@@ -98,4 +104,37 @@ func azGroups(a *azure) {
 	a.ok("group delete -n groups -y")
 	a.prints("false", "group exists -n Groups")
 	a.refused("ResourceGroupNotFound", "identity show -g Groups -n inside")
+}
+
+// The commands of docs/azure-cli.md work as they are printed, in a shell, by the real program.
+func TestAzureCLIAsDocumented(t *testing.T) {
+	t.Parallel()
+	if !alone(t, 5*time.Minute) {
+		return
+	}
+	p := start(t)
+	text, err := os.ReadFile(filepath.Join("..", "docs", "azure-cli.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := t.TempDir()
+	script := "set -e\ncd " + work + "\n"
+	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		script += strings.ReplaceAll("\n"+block[1], "\n$ ", "\n")
+	}
+	shell := "sealring run --app desk -- bash\n"
+	if !strings.Contains(script, shell) || !strings.Contains(script, "./your-program") {
+		t.Fatalf("docs/azure-cli.md no longer begins in a shell, or ends with a program:\n%s", script)
+	}
+	script = strings.Replace(script, shell, "", 1)
+	program := "#!/bin/sh\n[ \"$WEBSITE_SITE_NAME\" = shop-front ] && echo the program ran\n"
+	if err := os.WriteFile(filepath.Join(work, "your-program"), []byte(program), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	az, sealring := filepath.Dir(filepath.Join(clients, "az/.venv/bin/az")), filepath.Dir(binary)
+	a := p.azure(t, "--app", "desk")
+	r := p.exec(4*time.Minute, append(a.env(), "PATH="+az+":"+sealring+":"+os.Getenv("PATH")), "run", "--app", "desk", "--egress", "deny", "--", "bash", "-c", script)
+	if r.code != 0 || !strings.Contains(r.stdout, "the program ran") {
+		t.Errorf("exit %d\n%s\n%s\n%s", r.code, script, tail(r.stdout, 3000), tail(r.stderr, 3000))
+	}
 }
