@@ -56,6 +56,9 @@ func TestAzureCLISignsAPersonIn(t *testing.T) {
 	if out, err := az.run("account", "get-access-token", "--resource", "https://vault.azure.net"); err == nil || !strings.Contains(out, "AADSTS50173") {
 		t.Errorf("DT-65: after revokeSignInSessions: %v %s", err, out)
 	}
+	if out, err := az.run("group", "list"); err == nil || !strings.Contains(out, "az login") { // with the token it has
+		t.Errorf("S-42: after revokeSignInSessions: %v %s", err, out)
+	}
 }
 
 // azCommand is the Azure CLI, one process for each command, with a configuration of its own.
