@@ -1,11 +1,12 @@
 // Package paging makes continuation tokens: the sealed place at which a listing goes on.
 //
 // A token says nothing to its holder, works only for the caller, tenant and query it was
-// made for, and ends after an hour (S-52). A page is found by seeking behind a key, never
+// made for, and ends after an hour unless its maker says otherwise (S-52). A page is found by seeking behind a key, never
 // by counting, so what is written meanwhile moves nothing else.
 package paging
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -66,6 +67,8 @@ type Query struct {
 	// What are the parts that determine the listing: its path, its filter, its order. The
 	// size of a page is not among them.
 	What []string
+	// Lasts is how long a token made for it is valid; 0 means an hour.
+	Lasts time.Duration
 }
 
 // binding joins the parts so that no two queries have one binding: each is preceded by
@@ -82,7 +85,7 @@ func (q Query) binding(epoch int64) string {
 // Make returns the token that continues q behind position, in characters that need no
 // escaping in a URL.
 func (t *Tokens) Make(ctx context.Context, q Query, position string) (string, error) {
-	plain := binary.BigEndian.AppendUint64(nil, uint64(t.now().Add(lifetime).Unix()))
+	plain := binary.BigEndian.AppendUint64(nil, uint64(t.now().Add(cmp.Or(q.Lasts, lifetime)).Unix()))
 	sealed, err := t.seal.Seal(ctx, purpose, q.binding(t.epoch), append(plain, position...))
 	if err != nil {
 		return "", fmt.Errorf("seal a continuation token: %w", err)

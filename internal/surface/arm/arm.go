@@ -5,8 +5,8 @@
 // Each request is authenticated by bearer token and authorised by the action of the very
 // route that runs, at the canonical id that is used (S-50), before anything is said about
 // whether a resource exists (CP §2.1). Lists are open to every principal and hold only what
-// the principal may read. Everything is done when the answer is sent: there are no
-// long-running operations to poll.
+// the principal may read. Everything is done when the answer is sent; a
+// client that insists on polling is told so when it asks.
 //
 // It collapses empty segments of paths, since az and Terraform send them (L-5), and never
 // redirects. It refuses encoded slashes, dot segments and characters outside ASCII, batch

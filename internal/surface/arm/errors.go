@@ -61,6 +61,7 @@ var wireErrors = []struct {
 	{ErrNoVersion, http.StatusBadRequest, "MissingApiVersionParameter"},
 	{ErrVersion, http.StatusBadRequest, "InvalidApiVersionParameter"},
 	{ErrUnknownVersion, http.StatusBadRequest, "NoRegisteredProviderFound"},
+	{ErrOperation, http.StatusNotFound, "OperationNotFound"},
 	{ErrUnregistered, http.StatusConflict, "MissingSubscriptionRegistration"},
 	{paging.ErrToken, http.StatusBadRequest, "InvalidParameter"},
 	{ErrContent, http.StatusBadRequest, "InvalidRequestContent"},

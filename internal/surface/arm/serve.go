@@ -184,6 +184,9 @@ func (m *Room) run(w http.ResponseWriter, hr *http.Request, route Route, r *Requ
 		}
 	}
 	resp, err := m.answer(hr.Context(), route, r)
+	if err == nil {
+		resp, err = m.postponed(hr.Context(), route, r, resp)
+	}
 	if err != nil {
 		return err
 	}

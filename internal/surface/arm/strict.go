@@ -51,6 +51,8 @@ func (r Route) fullType(known func(string) []string) string {
 func above(segments []string) string {
 	for i := len(segments) - 1; i >= 0; i-- {
 		switch segment := segments[i]; segment {
+		case "operationStatuses", "operationResults": // asked about with the version of what was started
+			return ""
 		case "resourceGroups", "subscriptions", "tenants", "resources", "providers", "deployments":
 			return "Microsoft.Resources/" + segment
 		}

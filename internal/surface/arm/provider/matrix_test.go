@@ -39,7 +39,7 @@ var matrixNames = map[string]string{
 var anyName = regexp.MustCompile(`\{[A-Za-z]+\}`)
 
 // absent are paths of what no resource has: whoever may ask learns that there is none.
-var absent = regexp.MustCompile(`/(rollingUpgrades/latest|maintenanceConfigurations/thing1|serviceRegistries/thing1|buildServices/thing1|deployments/dep1/(operations|operationStatuses)/thing1)$`)
+var absent = regexp.MustCompile(`/(operation(Statuses|Results)/add|rollingUpgrades/latest|maintenanceConfigurations/thing1|serviceRegistries/thing1|buildServices/thing1|deployments/dep1/(operations|operationStatuses)/thing1)$`)
 
 // special are the namespaces whose things need bodies of their own.
 var special = regexp.MustCompile(`/Microsoft\.(Authorization|KeyVault|ManagedIdentity|Management|Resources/deployments)/`)

@@ -31,6 +31,8 @@ func TestStrictVersionsAndRegistration(t *testing.T) { // CP-19, D-8
 		t.Errorf("%s", got.Text)
 	}
 	f.Do("owner", "PUT", vm+"?api-version=2024-11-01", `{"location":"local"}`).Want(201, "")
+	put := f.OK("owner", "PUT", vm+"?api-version=2024-11-01", `{"location":"local"}`, "Prefer: respond-async")
+	f.OK("owner", "GET", strings.TrimPrefix(put.Header.Get("Azure-AsyncOperation"), armtest.Base), "")
 	f.OK("owner", "POST", namespace+"/unregister?api-version=2021-04-01", "")
 	f.Do("owner", "GET", vm+"?api-version=2024-11-01", "").Want(409, "MissingSubscriptionRegistration")
 }

@@ -82,7 +82,7 @@ func New(d Deps) arm.Provider {
 		arm.Post(arm.InGroup+"/moveResources", groups+"/moveResources/action", p.moveResources),
 		arm.Post(arm.InGroup+"/exportTemplate", groups+"/exportTemplate/action", p.exportGroup),
 	}
-	routes = append(routes, p.tagRoutes()...)
+	routes = append(append(routes, p.tagRoutes()...), arm.OperationRoutes()...)
 	for _, e := range p.catalog {
 		at := "/subscriptions/{subscription}/providers/" + e.Namespace
 		routes = append(routes,
