@@ -380,3 +380,35 @@ func TestAzureCLISignsInByFederatedToken(t *testing.T) {
 		a.refused("AADSTS700213", login+read(map[string]any{"sub": "repo:a/b"}))
 	}
 }
+
+// DT-55, M-15: an application that offers itself to every tenant, proved by an identity of its
+// home, acts in another tenant through the service principal that somebody made of it there.
+func TestAnIdentityActsInAnotherTenantThroughItsApplication(t *testing.T) {
+	p := start(t)
+	id, identity, user := p.identity("deployer")
+	object, client, _ := p.application("shop")
+	p.rest(nil, "POST", p.Graph+"/v1.0/applications/"+object+"/federatedIdentityCredentials",
+		`{"name":"deployer","issuer":"`+p.AuthorityHost+"/"+p.TenantID+`/v2.0","subject":"`+user+`","audiences":["api://AzureADTokenExchange"]}`)
+	tenant, admin := p.other("Acme")
+	if status := p.call(admin, "POST", p.Graph+"/v1.0/servicePrincipals", `{"appId":"`+client+`"}`, nil); status != http.StatusBadRequest {
+		t.Errorf("an application of one tenant: %d", status)
+	}
+	p.rest(nil, "PATCH", p.Graph+"/v1.0/applications/"+object, `{"signInAudience":"AzureADMultipleOrgs"}`)
+	var sp struct{ ID string }
+	if status := p.call(admin, "POST", p.Graph+"/v1.0/servicePrincipals", `{"appId":"`+client+`"}`, &sp); status != http.StatusCreated {
+		t.Fatalf("its service principal in the other tenant: %d", status)
+	}
+	for _, s := range trustingSDKs(t) {
+		a := p.client([]string{"--app", "worker", "--identity", id}, s.command, "identityassertion", tenant, client, identity, management)
+		if !a.OK {
+			t.Errorf("%s: %+v", s.language, a)
+		} else if c := claims(t, a.Token); c["tid"] != tenant || c["oid"] != sp.ID || c["appid"] != client {
+			t.Errorf("%s: claims %v", s.language, c)
+		}
+	}
+	p.rest(nil, "DELETE", p.Graph+"/v1.0/applications/"+object)
+	a := p.client([]string{"--app", "worker", "--identity", id}, trustingSDKs(t)[0].command, "identityassertion", tenant, client, identity, management)
+	if a.OK || !strings.Contains(a.Message, "AADSTS70025") {
+		t.Errorf("after its home deleted it: %+v", a)
+	}
+}

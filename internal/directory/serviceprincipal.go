@@ -74,7 +74,8 @@ type NewServicePrincipal struct {
 	Tenant      id.Tenant
 	Kind        Kind
 	DisplayName string // 1 to 256 characters; taken from the application where Kind is Application
-	// App is the application it belongs to where Kind is Application. For a managed identity
+	// App is the application it belongs to where Kind is Application: one of the tenant, or one
+	// of another tenant that offers itself to all. For a managed identity
 	// it must be empty: the client id is made here.
 	App              id.App
 	AlternativeNames []string
@@ -89,7 +90,7 @@ func (d *Directory) CreateServicePrincipal(ctx context.Context, tx *store.Tx, n 
 		sp.App = d.ids.App()
 		sp.Names = []string{string(sp.App)}
 	case n.Kind == KindApplication && n.App != "":
-		app, err := LoadApplication(ctx, tx, n.Tenant, n.App)
+		app, err := offered(ctx, tx, n.Tenant, n.App)
 		if err != nil {
 			return ServicePrincipal{}, err
 		}

@@ -145,18 +145,22 @@ func (a *area) createPrincipal(w http.ResponseWriter, r *api.Request) error {
 		return invalidReference(text)
 	}
 	found, err := a.Directory.Application(r.Context(), r.Tenant(), app)
-	if errors.Is(err, directory.ErrApplicationNotFound) {
-		return invalidReference(text)
-	}
-	if err != nil {
+	elsewhere := errors.Is(err, directory.ErrApplicationNotFound) // of another tenant, or of none
+	if err != nil && !elsewhere {
 		return err
 	}
 	if !r.Caller.May(api.ApplicationWrite) {
+		if elsewhere {
+			return invalidReference(text)
+		}
 		if owns, err := a.Relations.Owns(r.Context(), r.Tenant(), r.Caller.Object, found.ID); err != nil || !owns {
 			return errors.Join(err, api.ErrDenied)
 		}
 	}
 	sp, err := a.Registrations.CreateServicePrincipal(r.Context(), r.Tenant(), app, changePrincipal(body), owners)
+	if errors.Is(err, directory.ErrApplicationNotFound) {
+		return invalidReference(text)
+	}
 	if errors.Is(err, registration.ErrTaken) {
 		return api.ErrConflict.With("The service principal cannot be created, updated, or restored because the service principal name %s is already in use.", app)
 	}
