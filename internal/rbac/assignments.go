@@ -152,8 +152,8 @@ func (s *Service) checkNew(ctx context.Context, tx *store.Tx, n NewAssignment) e
 	if !n.Scope.IsRoot() && n.Scope.Subscription() == "" && !isManagementGroup(n.Scope) {
 		return ErrAssignmentScope.With("Roles cannot be assigned at the scope '%s'.", n.Scope)
 	}
-	if len(n.Description) > 1024 {
-		return ErrAssignmentScope.With("The description of a role assignment has at most 1024 characters.")
+	if len(n.Description) > 1024 || len(n.DelegatedID) > 2048 {
+		return ErrAssignmentInvalid.With("The description of a role assignment has at most 1024 characters, and the id of a delegated identity 2048.")
 	}
 	if guid, err := ParseAssignmentID(string(n.Name)); err != nil || guid != n.Name {
 		return ErrAssignmentName

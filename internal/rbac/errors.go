@@ -17,6 +17,8 @@ var (
 	ErrAssignmentLimit = fault.New(fault.Invalid, "No more role assignments can be created in this subscription.")
 	// ErrAssignmentScope is a scope at which nothing can be assigned: InvalidRoleAssignmentScope.
 	ErrAssignmentScope = fault.New(fault.Invalid, "Roles cannot be assigned at this scope.")
+	// ErrAssignmentInvalid is an assignment whose texts are too long: InvalidRoleAssignment.
+	ErrAssignmentInvalid = fault.New(fault.Invalid, "The role assignment is not valid.")
 	// ErrPrincipalNotFound is a principal that the directory does not hold: PrincipalNotFound.
 	ErrPrincipalNotFound = fault.New(fault.Invalid, "The principal does not exist in the directory.")
 	// ErrPrincipalType is a principal of another type than the request says: UnmatchedPrincipalType.

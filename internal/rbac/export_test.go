@@ -5,3 +5,6 @@ func Stream(definitions []*Definition, each func(yield func(*Assignment))) *Poli
 	var b book
 	return b.fill(definitions, nil, each)
 }
+
+// Len is the number of assignments.
+func (p *Policy) Len() int { return p.set.Len() }

@@ -63,6 +63,12 @@ func (s *Service) policy(ctx context.Context) (*Policy, error) {
 	if l := s.current.Load(); l != nil && l.changes == s.changes.Load() {
 		return l.policy, nil
 	}
+	if !s.filled.Load() { // before the lock: this one writes
+		if err := s.fillPaths(ctx); err != nil {
+			return nil, err
+		}
+		s.filled.Store(true)
+	}
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	changes := s.changes.Load() // before reading: a change meanwhile makes the result stale
@@ -93,9 +99,6 @@ func (s *Service) policy(ctx context.Context) (*Policy, error) {
 
 // readAll reads everything, row by row, into a new policy.
 func (s *Service) readAll(ctx context.Context) (*Policy, error) {
-	if err := s.fillPaths(ctx); err != nil {
-		return nil, err
-	}
 	var p *Policy
 	fresh := &book{}
 	err := s.db.View(ctx, func(tx *store.Tx) error {

@@ -137,6 +137,3 @@ func (p *Policy) held(principal id.Object) []*Assignment {
 	slices.SortFunc(list, byReach)
 	return list
 }
-
-// Len is the number of assignments.
-func (p *Policy) Len() int { return p.set.Len() }

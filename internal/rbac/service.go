@@ -125,6 +125,7 @@ type Service struct {
 
 	changes atomic.Uint64          // counts the changes heard of on the feed
 	current atomic.Pointer[loaded] // the policy in use; stale when changes moved on
+	filled  atomic.Bool            // rows of an earlier release have their paths
 
 	mu    sync.Mutex // for the feed and load
 	stale staleness

@@ -109,6 +109,7 @@ var wireErrors = []struct {
 	{rbac.ErrAssignmentExists, http.StatusConflict, "RoleAssignmentExists"},
 	{rbac.ErrAssignmentImmutable, http.StatusConflict, "RoleAssignmentUpdateNotPermitted"},
 	{rbac.ErrAssignmentLimit, http.StatusBadRequest, "RoleAssignmentLimitExceeded"},
+	{rbac.ErrAssignmentInvalid, http.StatusBadRequest, "InvalidRoleAssignment"},
 	{rbac.ErrAssignmentScope, http.StatusBadRequest, "InvalidRoleAssignmentScope"},
 	{rbac.ErrPrincipalNotFound, http.StatusBadRequest, "PrincipalNotFound"},
 	{rbac.ErrPrincipalType, http.StatusBadRequest, "UnmatchedPrincipalType"},

@@ -27,6 +27,7 @@ type wireRule struct {
 	Pattern          string `json:"pattern"`
 	Scope            string `json:"scope"`
 	ViaGroup         bool   `json:"viaGroup,omitempty"`
+	Condition        string `json:"condition,omitempty"`
 }
 
 // wireNearMiss is an assignment that almost allowed it.
@@ -112,7 +113,7 @@ func newExplanation(e rbac.Explanation, scope resource.ID) wireExplanation {
 	w := wireExplanation{Allowed: e.Decision.Allowed, Reason: e.Decision.Reason, Sentence: e.Sentence}
 	if e.Rule != nil {
 		w.Rule = &wireRule{RoleDefinitionID: roleID(e.Rule.Role, scope), RoleName: e.Rule.Name, Pattern: e.Rule.Pattern,
-			Scope: e.Rule.Scope.String(), ViaGroup: e.Rule.ViaGroup}
+			Scope: e.Rule.Scope.String(), ViaGroup: e.Rule.ViaGroup, Condition: e.Rule.Condition}
 	}
 	for _, m := range e.NearMisses {
 		n := wireNearMiss{Kind: m.Kind, RoleName: m.Role, Sentence: m.Sentence}
