@@ -23,7 +23,7 @@ func OutsideAlgorithm(name string) bool { return slices.Contains(outsideAlgorith
 type UnverifiedAssertion struct {
 	Issuer, Subject string
 	Audiences       []string
-	ID              string // jti; may be empty
+	ID              string // jti, or uti, which tokens of our kind have instead; may be empty
 	KeyID           string
 	Algorithm       string
 	// Type is `idtyp`, which only our own tokens and those of our kind have.
@@ -41,8 +41,11 @@ func ParseAssertion(text string) (*UnverifiedAssertion, error) {
 		return nil, err
 	}
 	a := &UnverifiedAssertion{u: u, KeyID: u.header.kid, Algorithm: u.header.alg, texts: map[string]string{}}
+	var uti string
 	err = eachMember(u.payload, func(name, value []byte) error {
 		switch string(name) {
+		case "uti":
+			return readString(value, &uti)
 		case "iss":
 			return readString(value, &a.Issuer)
 		case "sub":
@@ -74,6 +77,9 @@ func ParseAssertion(text string) (*UnverifiedAssertion, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.ID == "" {
+		a.ID = uti
+	}
 	a.texts["sub"] = a.Subject
 	return a, nil
 }
@@ -87,8 +93,8 @@ func (a *UnverifiedAssertion) Claim(name string) (string, bool) {
 // Expires is when it ends, as it says.
 func (a *UnverifiedAssertion) Expires() time.Time { return time.Unix(a.claims.exp, 0).UTC() }
 
-// Digest names the assertion for single use: by issuer and jti, or, where it has none, by
-// all that is signed.
+// Digest names the assertion for single use: by issuer and ID, or, where it has none, by all
+// that is signed.
 func (a *UnverifiedAssertion) Digest() []byte {
 	input := "jws\x00" + a.u.signed
 	if a.ID != "" {

@@ -229,6 +229,9 @@ func TestAManagedIdentityIsTheCredentialOfAnApplication(t *testing.T) {
 	if got := w.verify(text, "https://vault.azure.net"); got.Object != w.sp.ID || got.MIRID != "" || !got.Federated {
 		t.Errorf("%+v", got)
 	}
+	if row := w.signIns()[0]; row.Details["federated_token_id"] == "" { // joins the row of the identity's own token
+		t.Errorf("row %+v", row)
+	}
 	refused(t, "a person", w.present(w.app.App, w.exchangeToken(user, func(r *token.Request) { r.User = &token.User{Scopes: []string{"x"}} }), "https://vault.azure.net"), 400, "invalid_request", 700229)
 	refused(t, "another identity", w.present(w.app.App, w.exchangeToken(system, nil), "https://vault.azure.net"), 401, "invalid_client", 700213)
 	refused(t, "a token that was obtained so", w.present(w.app.App, w.exchangeToken(user, func(r *token.Request) { r.Federated = true }), "https://vault.azure.net"), 400, "invalid_request", 700231)
