@@ -7,7 +7,9 @@ import (
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/signin"
+	"github.com/sealring/sealring/internal/surface/sts/aadsts"
 	"github.com/sealring/sealring/internal/surface/sts/ask"
+	"github.com/sealring/sealring/internal/surface/sts/limit"
 )
 
 // userGrant ends a person's sign-in: it proves the grant and makes the tokens.
@@ -143,11 +145,15 @@ func (m *Room) passwordGrant(r *http.Request, q userRequest, s segment) (granted
 	if q.username == "" || q.password.Empty() {
 		return grantedToken{}, fail(900144, "username and password")
 	}
+	if wait := m.attempts.Wait(limit.Network(r.RemoteAddr)); wait > 0 {
+		return grantedToken{}, failure{Code: aadsts.Busy, Retry: wait}
+	}
 	tenant, err := m.tenantOf(r.Context(), s, q.username)
 	if err != nil {
 		return grantedToken{}, err
 	}
 	u, err := m.directory.AuthenticatePassword(r.Context(), tenant, q.username, q.password)
+	m.countAttempt(r, err)
 	if err == nil && u.MustChange {
 		err = fail(50055)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/httpd"
@@ -15,6 +16,7 @@ import (
 	"github.com/sealring/sealring/internal/secret"
 	"github.com/sealring/sealring/internal/signin"
 	"github.com/sealring/sealring/internal/surface/sts/aadsts"
+	"github.com/sealring/sealring/internal/surface/sts/limit"
 	"github.com/sealring/sealring/internal/surface/sts/page"
 )
 
@@ -171,6 +173,8 @@ func (m *Room) check(r *http.Request, s segment, c client, f form) (directory.Us
 	changing := f.Get("do") == "change"
 	var u directory.User
 	switch {
+	case m.attempts.Wait(limit.Network(r.RemoteAddr)) > 0:
+		return u, again{"signin", page.View{Title: "Sign in", Username: clipped(name), Error: "Too many wrong passwords came from your network. Try again in a minute."}}, nil
 	case changing && f.Get("new") != f.Get("again"):
 		return u, changePage(name, "The two new passwords differ."), nil
 	case changing:
@@ -187,6 +191,7 @@ func (m *Room) check(r *http.Request, s segment, c client, f form) (directory.Us
 	if errors.Is(err, directory.ErrBusy) {
 		return u, again{"signin", page.View{Title: "Sign in", Username: clipped(name), Error: "Many people are signing in. Try again in a moment."}}, nil
 	}
+	m.countAttempt(r, err)
 	refused := m.recordUserRefusal(r, u, tenant, c, "interactive", err)
 	told, ok := errors.AsType[failure](refused)
 	if !ok {
@@ -197,6 +202,17 @@ func (m *Room) check(r *http.Request, s segment, c client, f form) (directory.Us
 		return u, changePage(name, sentence(err)), nil
 	}
 	return u, again{"signin", page.View{Title: "Sign in", Username: clipped(name), Error: told.Sentence()}}, nil
+}
+
+// attemptRate is how many wrong passwords one network may send, whatever the names: it bounds
+// what guessing for many names at once costs the server.
+var attemptRate = limit.Rate{Burst: 60, Interval: 5 * time.Second}
+
+// countAttempt counts a wrong password.
+func (m *Room) countAttempt(r *http.Request, err error) {
+	if errors.Is(err, directory.ErrWrongPassword) || errors.Is(err, directory.ErrLocked) {
+		m.attempts.Take(limit.Network(r.RemoteAddr))
+	}
 }
 
 // changePage asks for a new password.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -539,5 +540,26 @@ func TestLocalhostKeepsNoSession(t *testing.T) {
 	rec := w.do(public.WithContext(httpd.WithEntry(public.Context(), httpd.Entry{Authority: "https://login.microsoftonline.com", Public: true})))
 	if !strings.Contains(rec.Body.String(), `"verification_uri":"`+authority+`/device"`) {
 		t.Errorf("under a public name the person is sent to a stranger: %s", rec.Body)
+	}
+}
+
+// Guessing for many names at once is held by network, not by name.
+func TestANetworkSendsSoManyWrongPasswords(t *testing.T) {
+	w := newWorld(t)
+	w.alice()
+	b := w.browser()
+	b.ask(request())
+	for i := range 60 {
+		b.submit("do", "signin", "username", "u"+strconv.Itoa(i)+"@contoso.example", "password", "wrong")
+	}
+	rows := len(w.signIns())
+	b.submit("do", "signin", "username", alice, "password", aliceWord)
+	if !strings.Contains(b.page, "Too many wrong passwords came from your network") || len(w.signIns()) != rows {
+		t.Errorf("the 61st: %d %s", b.status, b.page)
+	}
+	w.now = w.now.Add(5 * time.Second)
+	b.submit("do", "signin", "username", alice, "password", aliceWord)
+	if _, v := b.answer(); v.Get("code") == "" {
+		t.Errorf("five seconds later: %v", v)
 	}
 }

@@ -133,6 +133,7 @@ type Room struct {
 	passwords        bool
 	guesses          *limit.Guesses[id.Object]
 	devices          *limit.Bucket[netip.Prefix]
+	attempts         *limit.Bucket[netip.Prefix]
 }
 
 // publicHosts are the public cloud's sign-in names, part of the same group of aliases.
@@ -168,7 +169,7 @@ func New(c Config) (*Room, error) {
 		now: c.Now, rand: c.Rand, throttle: limit.NewBucket[id.App](wrongRate, 1024, c.Now),
 		federation: c.Federation, identityLifetime: cmp.Or(c.IdentityLifetime, 24*time.Hour),
 		signin: c.SignIn, hash: c.Hasher, pages: pages, forms: forms, grants: c.Grants, entitled: c.Entitlements, passwords: c.PasswordGrant,
-		guesses: limit.NewGuesses[id.Object](mostGuesses, guessesReset, c.Now), devices: limit.NewBucket[netip.Prefix](deviceRate, 4096, c.Now),
+		guesses: limit.NewGuesses[id.Object](mostGuesses, guessesReset, c.Now), devices: limit.NewBucket[netip.Prefix](deviceRate, 4096, c.Now), attempts: limit.NewBucket[netip.Prefix](attemptRate, 4096, c.Now),
 	}
 	for _, h := range append(append([]string{u.Host}, c.Hosts...), publicHosts...) {
 		h = strings.ToLower(h)

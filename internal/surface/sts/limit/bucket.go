@@ -54,6 +54,21 @@ func (b *Bucket[K]) Take(key K) time.Duration {
 	return 0
 }
 
+// Wait returns how long to wait until Take lets key pass, without counting anything.
+func (b *Bucket[K]) Wait(key K) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now, all := b.now(), time.Duration(b.rate.Burst)*b.rate.Interval
+	full := b.until[key]
+	if full.Before(now) {
+		full = now
+	}
+	if most := now.Add(all); full.After(most) {
+		full = most // the clock was set back
+	}
+	return max(0, full.Add(b.rate.Interval).Sub(now)-all)
+}
+
 // drop forgets buckets that are full again, or all if that is too few. b.mu is held.
 func (b *Bucket[K]) drop(now time.Time) {
 	for key, full := range b.until {

@@ -16,7 +16,7 @@ func TestBucketUnderASteppedClock(t *testing.T) {
 		for range rate.Burst {
 			b.Take("a")
 		}
-		if wait := b.Take("a"); wait == 0 {
+		if wait := b.Take("a"); wait == 0 || b.Wait("a") != wait || b.Wait("b") != 0 {
 			t.Fatal("the limit does not hold")
 		}
 		now = now.Add(step)
