@@ -103,9 +103,10 @@ func TestSlowClientsAreCutOffAndOthersServed(t *testing.T) {
 	a.served(t)
 }
 
-// S-59: more idle connections than there are places, at the API and at both endpoints for
-// programs, cost a bounded amount of memory and keep nobody out: tokens are still had. The
-// client ends are in this process too, so the memory counts them twice.
+// S-59: idle connections, more than there are places at both endpoints for programs, cost a
+// bounded amount of memory and keep nobody out: tokens are still had. The client ends are in
+// this process too, so the memory counts them twice. Handshakes are dear under the race
+// detector: that the places of the API are given away too is tested in internal/httpd.
 func TestIdleConnectionsAreCheap(t *testing.T) {
 	a := attack(t)
 	asks, _ := a.asks()
@@ -127,7 +128,7 @@ func TestIdleConnectionsAreCheap(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	held := 0
 	var conns []net.Conn
-	for listener, n := range map[string]int{"tls": 4200, "imds": 1100, "node": 1100} {
+	for listener, n := range map[string]int{"tls": 500, "imds": 1100, "node": 1100} {
 		text := "GET /nothing HTTP/1.1\r\nHost: " + a.vars[listener] + "\r\n\r\n"
 		if listener == "tls" {
 			text = a.discovery() + "\r\n"
@@ -146,7 +147,7 @@ func TestIdleConnectionsAreCheap(t *testing.T) {
 		t.Errorf("%d MiB for %d connections", grown>>20, held)
 	}
 	for range 5 {
-		mint("with all places taken")
+		mint("with all places of the endpoints taken")
 	}
 	for _, c := range conns {
 		_ = c.Close()

@@ -17,13 +17,14 @@ const (
 // machine, new ones of it are closed. Programs on this machine share an address, so
 // only the first bound holds for them.
 func Bounded(ln net.Listener) net.Listener {
-	return &boundedListener{Listener: ln, from: map[netip.Addr]int{}}
+	return &boundedListener{Listener: ln, most: apiConnections, from: map[netip.Addr]int{}}
 }
 
 // boundedListener is Bounded's listener.
 type boundedListener struct {
 	net.Listener
 	waiting
+	most int // connections at once
 
 	mu   sync.Mutex // guards open and from
 	open int
@@ -62,7 +63,7 @@ func (l *boundedListener) take(remote net.Addr) (free func(), full bool) {
 	if counted && l.from[peer] >= apiPerAddress {
 		return nil, false
 	}
-	if l.open >= apiConnections {
+	if l.open >= l.most {
 		return nil, true
 	}
 	l.open++

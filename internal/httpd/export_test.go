@@ -18,3 +18,6 @@ func FollowFraming(raw []byte, piece int) (refused, atEnd bool) {
 	}
 	return false, f.state == inRequestLine && len(f.line) == 0
 }
+
+// LimitBounded makes the places of a bounded listener few.
+func LimitBounded(ln net.Listener, most int) { ln.(*boundedListener).most = most }

@@ -92,6 +92,7 @@ func (l *tlsListener) accept() {
 			_ = c.Close()
 			return
 		}
+		l.ConnState(c, http.StateNew) // whoever does not shake hands makes room as well
 		l.work.Go(func() { l.shake(c) })
 	}
 }
@@ -115,6 +116,7 @@ func (l *tlsListener) shake(c net.Conn) {
 	l.mu.Lock()
 	delete(l.shaking, c)
 	l.mu.Unlock()
+	l.ConnState(c, http.StateClosed) // as this; the server knows it by its wrapping
 	if err != nil || !inTime {
 		if wrong, ok := errors.AsType[tls.RecordHeaderError](err); ok && wrong.Conn != nil {
 			_, _ = io.WriteString(wrong.Conn, notTLS)
