@@ -13,7 +13,7 @@ func azManagementGroups(a *azure) {
 	a.prints(`["`+a.p.TenantID+`","inner","prod"]`, "account management-group list --no-register --query 'sort([].name)'")
 	a.ok("account management-group subscription add -n inner -s " + a.p.SubscriptionID)
 	a.prints(`"`+a.p.SubscriptionID+`"`, "account management-group show --no-register -n prod -e -r --query 'children[0].children[0].name || properties.children[0].children[0].name'")
-	a.ok("account management-group update --no-register -n inner --display-name Inside")
+	a.ok("account management-group update -n inner --display-name Inside")
 
 	group := a.group("below")
 	id := a.value("id", "identity create -g below -n worker")
@@ -39,8 +39,8 @@ func azManagementGroups(a *azure) {
 
 	a.ok("role assignment delete --assignee " + principal + " --role Reader --scope " + root + "prod")
 	a.ok("account management-group subscription remove -n inner -s " + a.p.SubscriptionID)
-	a.refused("", "account management-group delete --no-register -n prod") // not empty
-	a.ok("account management-group delete --no-register -n inner")
-	a.ok("account management-group delete --no-register -n prod")
+	a.refused("", "account management-group delete -n prod") // not empty
+	a.ok("account management-group delete -n inner")
+	a.ok("account management-group delete -n prod")
 	a.ok("group delete -n below -y")
 }
