@@ -26,7 +26,8 @@ type Application struct {
 	TokenVersion int
 	AppRoles     []AppRole
 	Scopes       []PermissionScope
-	// GroupClaims is groupMembershipClaims: which groups the tokens it takes name; "" for none.
+	// GroupClaims is groupMembershipClaims: which groups the tokens it takes name, kinds parted
+	// by commas; "" for none.
 	GroupClaims string
 	// Profile is a JSON object of further properties, kept for Graph and not looked at here.
 	Profile json.RawMessage

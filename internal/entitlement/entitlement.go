@@ -119,7 +119,11 @@ func (s *Service) addDirectoryRoles(ctx context.Context, e *Entitlement, tenant 
 // addGroups adds the groups that the application asks for: security groups, all groups, or
 // those that were assigned to the application; transitive in any case.
 func (s *Service) addGroups(ctx context.Context, e *Entitlement, app directory.Application, resource, principal id.Object, person bool) error {
-	if app.GroupClaims == "DirectoryRole" || app.GroupClaims == "All" {
+	wanted := map[string]bool{}
+	for kind := range strings.SplitSeq(app.GroupClaims, ",") {
+		wanted[strings.TrimSpace(kind)] = true
+	}
+	if wanted["DirectoryRole"] || wanted["All"] {
 		roles, err := s.relations.DirectoryRoles(ctx, app.Tenant, principal)
 		if err != nil {
 			return err
@@ -130,7 +134,7 @@ func (s *Service) addGroups(ctx context.Context, e *Entitlement, app directory.A
 		slices.Sort(e.DirectoryRoles)
 		e.DirectoryRoles = slices.Compact(e.DirectoryRoles)
 	}
-	if app.GroupClaims != "SecurityGroup" && app.GroupClaims != "All" && app.GroupClaims != "ApplicationGroup" {
+	if !wanted["SecurityGroup"] && !wanted["All"] && !wanted["ApplicationGroup"] {
 		return nil
 	}
 	groups, err := s.relations.Memberships(ctx, app.Tenant, principal)
@@ -138,7 +142,7 @@ func (s *Service) addGroups(ctx context.Context, e *Entitlement, app directory.A
 		return err
 	}
 	assigned := map[id.Object]bool{}
-	if app.GroupClaims == "ApplicationGroup" {
+	if wanted["ApplicationGroup"] {
 		list, err := s.relations.AppRoleAssignmentsAt(ctx, app.Tenant, resource)
 		if err != nil {
 			return err
@@ -155,7 +159,7 @@ func (s *Service) addGroups(ctx context.Context, e *Entitlement, app directory.A
 		if err != nil {
 			return err
 		}
-		if app.GroupClaims == "All" || g.SecurityEnabled && (app.GroupClaims == "SecurityGroup" || assigned[object]) {
+		if wanted["All"] || g.SecurityEnabled && (wanted["SecurityGroup"] || assigned[object]) {
 			e.Groups = append(e.Groups, string(object))
 		}
 	}

@@ -61,8 +61,10 @@ func (s *Service) check(ctx context.Context, a *directory.Application) error {
 	if a.TokenVersion < 1 || a.TokenVersion > 2 {
 		return ErrInvalid.With("requestedAccessTokenVersion is null, 1 or 2.")
 	}
-	if !slices.Contains([]string{"", "None", "SecurityGroup", "DirectoryRole", "ApplicationGroup", "All"}, a.GroupClaims) {
-		return ErrInvalid.With("groupMembershipClaims is null, None, SecurityGroup, DirectoryRole, ApplicationGroup or All.")
+	for kind := range strings.SplitSeq(a.GroupClaims, ",") {
+		if !slices.Contains([]string{"", "None", "SecurityGroup", "DirectoryRole", "ApplicationGroup", "All"}, strings.TrimSpace(kind)) {
+			return ErrInvalid.With("groupMembershipClaims is null, or a list of None, SecurityGroup, DirectoryRole, ApplicationGroup and All.")
+		}
 	}
 	if len(a.AppRoles)+len(a.Scopes) > maxRoles || len(a.IdentifierURIs) > maxURIs || len(a.Profile) > maxProfile {
 		return ErrInvalid.With("The application has more than %d app roles and scopes, more than %d identifier URIs or is too large.", maxRoles, maxURIs)

@@ -308,3 +308,46 @@ func TestGetByIDsOfEveryType(t *testing.T) { // DT-94
 		}
 	}
 }
+
+// DT-100, DT-7.7: the calls of Terraform's azuread provider as the specification records them (source:
+// documented); the provider itself is not run.
+func TestTheCallsOfAzuread(t *testing.T) {
+	w := newWorld(t).admin()
+	self, u := string(w.caller.ID), w.user("alice")
+	bind := func(ids ...string) string {
+		return `["` + graphURL + "/v1.0/directoryObjects/" + strings.Join(ids, `","`+graphURL+"/v1.0/directoryObjects/") + `"]`
+	}
+	app := w.do(201, "POST", "/beta/applications", `{"displayName":"tf","owners@odata.bind":`+bind(self, string(u.ID))+`,"api":{"acceptMappedClaims":null,"knownClientApplications":[],
+		"oauth2PermissionScopes":[],"requestedAccessTokenVersion":1},"appRoles":[],"isFallbackPublicClient":false,"optionalClaims":{"accessToken":[],"idToken":[],"saml2Token":[]},
+		"publicClient":{"redirectUris":[]},"requiredResourceAccess":[{"resourceAppId":"00000003-0000-0000-c000-000000000000","resourceAccess":[{"id":"df021288-bdef-4463-88db-98f22de89214","type":"Role"}]}],
+		"signInAudience":"AzureADMyOrg","spa":{"redirectUris":[]},"tags":[],"web":{"homePageUrl":null,"implicitGrantSettings":{"enableAccessTokenIssuance":false,"enableIdTokenIssuance":false},"logoutUrl":null,"redirectUris":[]}}`)
+	at := "/v1.0/applications/" + text(app, "id")
+	w.do(204, "DELETE", at+"/owners/"+self+"/$ref", "")
+	if p := w.list(at+"/owners?$filter="+url.QueryEscape("id eq '"+string(u.ID)+"'"), nil); p.names() != "alice" {
+		t.Errorf("owners: %s", p.names())
+	}
+	for _, body := range []string{`{"description":"d","notes":null}`, `{"description":null}`, `{"optionalClaims":null,"groupMembershipClaims":"SecurityGroup,ApplicationGroup"}`, `{"groupMembershipClaims":null,"requiredResourceAccess":[]}`} {
+		w.do(204, "PATCH", at, body)
+	}
+	got := w.do(200, "GET", at, "")
+	if got["description"] != nil || len(got["requiredResourceAccess"].([]any)) != 0 || got["api"].(object)["requestedAccessTokenVersion"] != float64(1) {
+		t.Errorf("application: %v", got)
+	}
+	sp := w.do(201, "POST", "/v1.0/servicePrincipals", `{"accountEnabled":true,"alternativeNames":[],"appId":"`+text(app, "appId")+`","appRoleAssignmentRequired":false,"description":null,"loginUrl":null,
+		"notes":null,"notificationEmailAddresses":[],"owners@odata.bind":`+bind(self)+`,"preferredSingleSignOnMode":null,"samlSingleSignOnSettings":{"relayState":""},"tags":["HideApp"]}`)
+	refused(t, "an application that is not there", w.send("POST", "/v1.0/servicePrincipals", `{"appId":"`+unknown+`"}`, nil), 400, "Request_BadRequest",
+		"The appId '"+unknown+"' of the service principal does not reference a valid application object.")
+	group := w.do(201, "POST", "/beta/groups", `{"displayName":"tf","mailEnabled":false,"mailNickname":"tf","securityEnabled":true,"isAssignableToRole":false,"visibility":"Private","owners@odata.bind":`+bind(self)+`,"members@odata.bind":`+bind(text(sp, "id"))+`}`)
+	if p := w.list("/beta/groups/"+text(group, "id")+"/members", nil); p.names() != "tf" || group["visibility"] != "Private" {
+		t.Errorf("group: %v with %s", group, p.names())
+	}
+	to := "/v1.0/servicePrincipals/" + text(sp, "id") + "/appRoleAssignedTo"
+	made := w.do(201, "POST", to, `{"appRoleId":"00000000-0000-0000-0000-000000000000","principalId":"`+text(group, "id")+`","resourceId":"`+text(sp, "id")+`"}`)
+	if text(made, "principalType") != "Group" {
+		t.Errorf("assignment: %v", made)
+	}
+	w.do(204, "DELETE", to+"/"+text(made, "id"), "")
+	w.do(404, "GET", to+"/"+text(made, "id"), "")
+	w.do(204, "DELETE", "/v1.0/servicePrincipals/"+text(sp, "id"), "")
+	w.do(204, "DELETE", at, "")
+}

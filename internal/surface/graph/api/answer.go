@@ -36,6 +36,9 @@ type Collection struct {
 	// Expand returns the members of a navigation property of an entity; nil where none can
 	// be expanded, false for an unknown one.
 	Expand func(e edm.Entity, navigation string) ([]edm.Entity, bool, error)
+	// Find, which may be nil, finds the one entity whose property has a value, false for none;
+	// known says that it can look for that property. It spares going through all.
+	Find func(property, value string) (e edm.Entity, found, known bool)
 	// Log, in place of Source, makes the source of a log that may be long: newest first, in
 	// no other order, not counted, and narrowed by what the filter says.
 	Log func(filter odata.Expr) edm.Source
@@ -123,6 +126,7 @@ func WriteCollection(w http.ResponseWriter, r *Request, c Collection) error {
 	if err != nil {
 		return err
 	}
+	c.narrow(q.Filter)
 	if strings.EqualFold(r.Path[len(r.Path)-1], "$count") {
 		return writeCount(w, r, edm.Count(c.Source, match))
 	}
@@ -173,6 +177,26 @@ func expand(e edm.Entity, names []string, read func(edm.Entity, string) ([]edm.E
 		out = append(out, edm.Member{Name: name, Value: append([]edm.Entity{}, list[:min(len(list), maxExpanded)]...)})
 	}
 	return out, nil
+}
+
+// narrow replaces the source by the one entity that the filter can hold of.
+func (c *Collection) narrow(filter odata.Expr) {
+	switch e := filter.(type) {
+	case odata.And:
+		c.narrow(e.Left)
+		c.narrow(e.Right)
+	case odata.Compare:
+		if c.Find == nil || e.Op != "eq" {
+			return
+		}
+		if one, found, known := c.Find(strings.ToLower(e.Property), e.Values[0].Text); known {
+			var list []edm.Entity
+			if found {
+				list = append(list, one)
+			}
+			c.Source = edm.Slice[edm.Entity]{List: list, ID: func(e edm.Entity) string { return e.ID }, Entity: func(e edm.Entity) (edm.Entity, bool) { return e, true }}
+		}
+	}
 }
 
 // newestFirst takes the order that a log has anyway. Errors: edm.ErrUnsupported for another.

@@ -80,12 +80,34 @@ func (a *area) list(w http.ResponseWriter, r *api.Request) error {
 		return err
 	}
 	return api.WriteCollection(w, r, api.Collection{
-		Set: "applications", Types: []*edm.Type{model.ApplicationType}, Expand: a.expand(r),
+		Set: "applications", Types: []*edm.Type{model.ApplicationType}, Expand: a.expand(r), Find: a.findApplication(r),
 		Source: edm.Slice[*directory.Registration]{
 			List: all, ID: func(o *directory.Registration) string { return string(o.ID) },
 			Entity: func(o *directory.Registration) (edm.Entity, bool) { return model.Application(*o), true },
 		},
 	})
+}
+
+// findApplication looks for an application by appId.
+func (a *area) findApplication(r *api.Request) func(property, value string) (edm.Entity, bool, bool) {
+	return func(property, value string) (e edm.Entity, found, known bool) {
+		if property != "appid" {
+			return e, false, false
+		}
+		app, err := id.ParseApp(value)
+		if err != nil {
+			return e, false, true
+		}
+		var reg *directory.Registration
+		one, err := a.Directory.Application(r.Context(), r.Tenant(), app)
+		if err == nil {
+			reg, err = a.Directory.Registration(r.Context(), r.Tenant(), one.ID)
+		}
+		if err != nil {
+			return e, false, errors.Is(err, directory.ErrApplicationNotFound)
+		}
+		return model.Application(*reg), true, true
+	}
 }
 
 // expand reads owners, the navigation property that applications and service principals share.

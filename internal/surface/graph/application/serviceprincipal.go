@@ -86,7 +86,7 @@ func (a *area) listPrincipals(w http.ResponseWriter, r *api.Request) error {
 		return err
 	}
 	return api.WriteCollection(w, r, api.Collection{
-		Set: "servicePrincipals", Types: []*edm.Type{model.ServicePrincipalType}, Expand: a.expand(r),
+		Set: "servicePrincipals", Types: []*edm.Type{model.ServicePrincipalType}, Expand: a.expand(r), Find: a.findPrincipal(r),
 		Source: edm.Slice[*directory.ServicePrincipal]{
 			List: all, ID: func(sp *directory.ServicePrincipal) string { return string(sp.ID) },
 			Entity: func(sp *directory.ServicePrincipal) (edm.Entity, bool) {
@@ -228,4 +228,26 @@ func (a *area) owned(w http.ResponseWriter, r *api.Request) error {
 		return err
 	}
 	return api.WriteCollection(w, r, api.Collection{Set: "directoryObjects", Types: model.Principals, Source: a.Lazily(r.Context(), r.Tenant(), ids, nil)})
+}
+
+// findPrincipal looks for a service principal by id or appId.
+func (a *area) findPrincipal(r *api.Request) func(property, value string) (edm.Entity, bool, bool) {
+	return func(property, value string) (e edm.Entity, found, known bool) {
+		var sp directory.ServicePrincipal
+		object, err := id.ParseObject(value)
+		switch {
+		case property != "id" && property != "appid":
+			return e, false, false
+		case err != nil:
+			return e, false, true
+		case property == "id":
+			sp, err = a.Directory.ServicePrincipal(r.Context(), r.Tenant(), object)
+		default:
+			sp, err = a.Directory.ServicePrincipalByApp(r.Context(), r.Tenant(), id.App(object))
+		}
+		if err == nil {
+			e, err = a.ServicePrincipal(r.Context(), sp)
+		}
+		return e, err == nil, err == nil || errors.Is(err, directory.ErrServicePrincipalNotFound)
+	}
 }
