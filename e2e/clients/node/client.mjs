@@ -4,10 +4,12 @@
 
 import { readFile } from "node:fs/promises";
 import {
+  ClientAssertionCredential,
   ClientCertificateCredential,
   ClientSecretCredential,
   DefaultAzureCredential,
   ManagedIdentityCredential,
+  WorkloadIdentityCredential,
 } from "@azure/identity";
 import { SecretClient } from "@azure/keyvault-secrets";
 import { ManagedIdentityApplication } from "@azure/msal-node";
@@ -20,6 +22,9 @@ const usage = `usage:
   client.mjs token mic|dac|msal SCOPE [client_id=ID|object_id=ID|resource_id=ID]
   client.mjs secretcred TENANT CLIENT-ID SECRET-FILE SCOPE
   client.mjs certcred TENANT CLIENT-ID PEM-FILE SCOPE
+  client.mjs workload TENANT CLIENT-ID TOKEN-FILE SCOPE
+  client.mjs assertion TENANT CLIENT-ID TOKEN-FILE SCOPE
+  client.mjs identityassertion TENANT CLIENT-ID IDENTITY-CLIENT-ID SCOPE
   client.mjs verify ISSUER-URL AUDIENCE TOKEN-FILE...
   client.mjs secretlife VAULT-URL NAME-PREFIX
   client.mjs secretdelete VAULT-URL NAME
@@ -117,6 +122,24 @@ const commands = {
     4,
     ([tenant, client, certificatePath, scope]) =>
       token(new ClientCertificateCredential(tenant, client, { certificatePath }), scope),
+  ],
+  workload: [
+    4,
+    ([tenantId, clientId, tokenFilePath, scope]) =>
+      token(new WorkloadIdentityCredential({ tenantId, clientId, tokenFilePath }), scope),
+  ],
+  assertion: [
+    4,
+    ([tenant, client, file, scope]) =>
+      token(new ClientAssertionCredential(tenant, client, async () => (await readFile(file, "ascii")).trim()), scope),
+  ],
+  identityassertion: [
+    4,
+    ([tenant, client, identity, scope]) => {
+      const mic = credential("mic", ["clientid", identity]);
+      const ask = async () => (await mic.getToken("api://AzureADTokenExchange/.default")).token;
+      return token(new ClientAssertionCredential(tenant, client, ask), scope);
+    },
   ],
   secretlife: [
     2,
