@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
@@ -44,4 +45,16 @@ func (c Config) assignmentLimits() (subscription, group int) {
 		return 0, 0
 	}
 	return assignmentLimit, groupAssignmentLimit
+}
+
+// replicationDelay is how much later than it was written an assignment takes effect where
+// Azure's delay is asked for.
+const replicationDelay = 10 * time.Second
+
+// replication is what rbac delays writes with; nil where they take effect at once.
+func (c Config) replication() func(func()) {
+	if !c.Azure.On(c.Azure.ReplicationDelay) {
+		return nil
+	}
+	return func(effective func()) { time.AfterFunc(replicationDelay, effective) }
 }

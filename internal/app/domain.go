@@ -64,7 +64,7 @@ func newDomain(c Config, db *store.DB, log *audit.Log, sealer *seal.Sealer, audi
 	perSubscription, perGroup := c.assignmentLimits()
 	roles, err = rbac.New(rbac.Config{
 		Store: db, Audit: log, Directory: &principals{d.directory, d.relations}, Hierarchy: d.groups, Now: c.Now,
-		AssignmentsPerSubscription: perSubscription, AssignmentsPerManagementGroup: perGroup,
+		AssignmentsPerSubscription: perSubscription, AssignmentsPerManagementGroup: perGroup, Delay: c.replication(),
 	})
 	d.rbac = roles
 	return d, err

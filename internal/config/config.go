@@ -150,6 +150,9 @@ type Azure struct {
 	FederationLimits *bool `yaml:"federation_limits"`
 	// AuthorizationLimits allows 4,000 role assignments for each subscription and 500 for each management group.
 	AuthorizationLimits *bool `yaml:"authorization_limits"`
+	// ReplicationDelay lets role assignments and roles take effect ten seconds after they were written, revocations
+	// too, and accepts assignments to principals that do not exist yet if they say their type.
+	ReplicationDelay *bool `yaml:"replication_delay"`
 	// StrictVaultAudience refuses a vault token whose audience ends in a slash.
 	StrictVaultAudience *bool `yaml:"strict_vault_audience"`
 }

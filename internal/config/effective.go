@@ -17,7 +17,7 @@ func (c Config) Effective() (string, error) {
 		c.Store.SQLite.Path = c.SQLitePath()
 	}
 	a := &c.Azure
-	for _, choice := range []**bool{&a.Cache24h, &a.Throttle, &a.StrictAPIVersions, &a.StrictRegistration, &a.StrictVaultAudience, &a.FederationLimits, &a.AuthorizationLimits} {
+	for _, choice := range []**bool{&a.Cache24h, &a.Throttle, &a.StrictAPIVersions, &a.StrictRegistration, &a.StrictVaultAudience, &a.FederationLimits, &a.AuthorizationLimits, &a.ReplicationDelay} {
 		on := a.On(*choice)
 		*choice = &on
 	}

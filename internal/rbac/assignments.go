@@ -72,8 +72,8 @@ func (s *Service) PutAssignment(ctx context.Context, n NewAssignment) (a *Assign
 	return a, created, nil
 }
 
-// checkPrincipal returns the type of a principal of the directory. There is no
-// replication delay here, so a type in the request does not stand in for the principal. One
+// checkPrincipal returns the type of a principal of the directory. Without a replication
+// delay a type in the request does not stand in for the principal. One
 // of another tenant is refused like one that does not exist (S-54).
 func (s *Service) checkPrincipal(ctx context.Context, n NewAssignment) (PrincipalType, error) {
 	kind, found, err := s.directory.PrincipalType(ctx, n.Principal)
@@ -85,6 +85,8 @@ func (s *Service) checkPrincipal(ctx context.Context, n NewAssignment) (Principa
 	switch {
 	case err != nil:
 		return "", err
+	case !found && kind == "" && n.PrincipalType != "" && s.delay != nil:
+		return n.PrincipalType, nil // Azure believes that it will be there in a moment
 	case !found:
 		return "", ErrPrincipalNotFound.With("Principal %s does not exist in the directory of this installation.", n.Principal)
 	case n.PrincipalType != "" && n.PrincipalType != kind:

@@ -19,8 +19,17 @@ type staleness struct {
 // mostPrincipals is how many changed principals are read one by one; beyond it all are.
 const mostPrincipals = 1000
 
-// follow notes what the feed says.
+// follow notes what the feed says, at once or later.
 func (s *Service) follow(keys []string) {
+	if s.delay != nil {
+		s.delay(func() { s.mark(keys) })
+		return
+	}
+	s.mark(keys)
+}
+
+// mark notes what is to be read again before the next decision.
+func (s *Service) mark(keys []string) {
 	s.mu.Lock()
 	for _, key := range keys {
 		s.stale.note(key)

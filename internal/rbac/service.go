@@ -107,6 +107,9 @@ type Config struct {
 	// group may hold itself, and the most custom roles of a tenant; 0 means 4,000, 500 and
 	// 5,000, as in Azure.
 	AssignmentsPerSubscription, AssignmentsPerManagementGroup, CustomRoles int
+	// Delay, if given, runs what makes a write effective some time later, as in Azure, where
+	// it also lets a type stand in for a principal that is not known yet. nil: at once.
+	Delay func(effective func())
 }
 
 // Service answers requests and keeps assignments, deny assignments and custom roles. It
@@ -117,6 +120,7 @@ type Service struct {
 	directory  Directory
 	hierarchy  Hierarchy
 	now        func() time.Time
+	delay      func(func())
 	limit      int
 	groupLimit int
 	roleLimit  int
@@ -152,7 +156,7 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{db: c.Store, log: c.Audit, directory: c.Directory, hierarchy: c.Hierarchy, now: c.Now,
+	s := &Service{db: c.Store, log: c.Audit, directory: c.Directory, hierarchy: c.Hierarchy, now: c.Now, delay: c.Delay,
 		limit: cmp.Or(c.AssignmentsPerSubscription, defaultLimit), groupLimit: cmp.Or(c.AssignmentsPerManagementGroup, defaultGroupLimit),
 		roleLimit: cmp.Or(c.CustomRoles, defaultDefinitionLimit), builtIn: builtIn, builtInID: make(map[RoleID]*Definition, len(builtIn)),
 		stale: staleness{all: true}}
