@@ -280,32 +280,6 @@ func (d *Directory) UserByUPN(ctx context.Context, tenant id.Tenant, upn string)
 	return User{}, ErrUserNotFound.With("no user has the name %q", clipped(upn))
 }
 
-// Users returns the live users of the tenant that match accepts, ordered by id, from the first
-// behind after (exclusive; "" starts) up to limit; more says that another one follows. match
-// must be quick and must not call the Directory.
-func (d *Directory) Users(ctx context.Context, tenant id.Tenant, after id.Object, limit int, match func(User) bool) (page []User, more bool, err error) {
-	s, err := d.cache.read(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	ordered := s.people[tenant] // never changed in place, so the lock is not needed while matching
-	d.cache.done()
-	from, found := slices.BinarySearchFunc(ordered, after, func(u *User, o id.Object) int { return compareObjects(u.ID, o) })
-	if found {
-		from++
-	}
-	for _, u := range ordered[from:] {
-		if !match(*u) {
-			continue
-		}
-		if len(page) == limit {
-			return page, true, nil
-		}
-		page = append(page, *u)
-	}
-	return page, false, nil
-}
-
 // userTouched notes the change of a user in feed and record.
 func (d *Directory) userTouched(ctx context.Context, tx *store.Tx, object id.Object, operation string, details map[string]string) error {
 	tx.Changed(Topic, userFeedKey(object))

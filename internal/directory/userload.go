@@ -166,8 +166,16 @@ func (s *state) addUsers(users []*User) {
 		fresh[u.Tenant] = append(fresh[u.Tenant], u)
 	}
 	for tenant, more := range fresh {
-		list := append(slices.Clone(s.people[tenant]), more...)
-		slices.SortFunc(list, func(a, b *User) int { return compareObjects(a.ID, b.ID) })
+		list := slices.Clone(s.people[tenant])
+		if len(more) > 16 { // a whole directory: sort once
+			list = append(list, more...)
+			slices.SortFunc(list, func(a, b *User) int { return compareObjects(a.ID, b.ID) })
+			more = nil
+		}
+		for _, u := range more {
+			at, _ := slices.BinarySearchFunc(list, u.ID, func(o *User, object id.Object) int { return compareObjects(o.ID, object) })
+			list = slices.Insert(list, at, u)
+		}
 		s.people[tenant] = list
 	}
 }
