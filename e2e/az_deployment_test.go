@@ -63,7 +63,7 @@ func azDeployments(a *azure) {
 	half := a.template(`"parameters":{"secret":{"type":"securestring"}},"resources":[` + uai + `"name":"stands"},` + uai + `"name":"no!name"}],"outputs":{"s":{"type":"securestring","value":"[parameters('secret')]"}}`)
 	a.refused("DeploymentFailed", "deployment group create -g templates -n half --template-file "+half+" --parameters secret=hunter2")
 	a.prints(`[["no!name","Failed"],["stands","Succeeded"]]`, "deployment operation group list -g templates -n half --query 'sort_by([].properties, &targetResource.resourceName)[].[targetResource.resourceName,provisioningState]'") // CP-141
-	a.prints(`{"type":"SecureString"}`, "deployment group show -g templates -n half --query properties.parameters.secret") // CP-139
+	a.prints(`{"type":"SecureString"}`, "deployment group show -g templates -n half --query properties.parameters.secret")                                                                                                             // CP-139
 	a.refused("InvalidDeploymentParameterValue", "deployment group validate -g templates --template-file "+a.template(`"parameters":{"n":{"type":"int","maxValue":3}},"resources":[]`)+" --parameters n=4")
 	a.refused("InvalidTemplateCircularDependency", "deployment group validate -g templates --template-file "+a.template(`"resources":[`+uai+`"name":"one","dependsOn":["two"]},`+uai+`"name":"two","dependsOn":["one"]}]`))
 	a.refused("InvalidTemplate", "deployment group create -g templates --template-file "+a.template(`"resources":[`+uai+`"name":"[nothing()]"}]`))

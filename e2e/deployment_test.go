@@ -16,7 +16,7 @@ const deploymentsThroughTheirLives = `{
 "refused":        {"status":400,"code":"InvalidDeploymentParameterValue"},
 "forecast":       {"Create":RESOURCES},
 "before":         false,
-"deployed":       {"state":"Succeeded","resources":RESOURCES,"hash":true},
+"deployed":       {"state":"Succeeded","resources":6,"hash":true},
 "same":           true,
 "forecast_again": {"NoChange":RESOURCES},
 "read":           {"exists":true,"exported":true,"hashes":true,"mode":"Incremental"},

@@ -210,7 +210,7 @@ func (x *exec) work(ctx context.Context, n *node) result {
 	x.kept = append(x.kept, made(out)...)
 	x.mu.Unlock()
 	x.note(n, Succeeded, nil, status)
-	x.deployed(n.r.ID.String())
+	x.deployed(whole, n)
 	return result{n: n}
 }
 
@@ -327,11 +327,16 @@ func (s *Service) prepareNested(ctx context.Context, req Request, asked template
 // failedMessage is what a deployment says of which some resource failed.
 const failedMessage = "At least one resource deployment operation failed. Please list deployment operations for details. Please see https://aka.ms/arm-deployment-operations for usage details."
 
-// deployed notes a resource that stands.
-func (x *exec) deployed(id string) {
+// deployed notes a resource that stands. Settings that cannot be deleted are not listed:
+// Terraform deletes what is, one by one.
+func (x *exec) deployed(ctx context.Context, n *node) {
+	err := x.req.Caller.Check(ctx, Call{Method: "DELETE", Path: n.r.ID.String(), Version: n.r.APIVersion})
+	if err != nil && x.req.Caller.Explain(ctx, err).Status == 405 {
+		return
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.record.Resources = append(x.record.Resources, id)
+	x.record.Resources = append(x.record.Resources, n.r.ID.String())
 }
 
 // close settles the result of an execution that has ended, and records it. It tries for a
