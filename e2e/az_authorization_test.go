@@ -39,8 +39,8 @@ func azManagementGroups(a *azure) {
 
 	a.ok("role assignment delete --assignee " + principal + " --role Reader --scope " + root + "prod")
 	a.ok("account management-group subscription remove -n inner -s " + a.p.SubscriptionID)
-	a.refused("", "account management-group delete -n prod") // not empty
-	a.ok("account management-group delete -n inner")
-	a.ok("account management-group delete -n prod")
+	a.refused("", "account management-group delete --no-register -n prod") // not empty
+	a.ok("account management-group delete --no-register -n inner")
+	a.ok("account management-group delete --no-register -n prod")
 	a.ok("group delete -n below -y")
 }

@@ -54,10 +54,6 @@ func (p *platform) terraform(t *testing.T, provider, configuration string) *terr
 	if err != nil {
 		program = filepath.Join(plugins, "tofu")
 	}
-	secret, err := os.ReadFile(p.AdminSecretFile)
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := &terraform{t: t, p: p.in(t), dir: t.TempDir(), program: program}
 	f.write("main.tf", configuration)
 	f.write("cli.tfrc", `provider_installation {
@@ -67,11 +63,28 @@ func (p *platform) terraform(t *testing.T, provider, configuration string) *terr
   }
 }
 `)
-	f.env = []string{"TF_CLI_CONFIG_FILE=" + filepath.Join(f.dir, "cli.tfrc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0",
-		"ARM_TENANT_ID=" + p.TenantID, "ARM_SUBSCRIPTION_ID=" + p.SubscriptionID, "ARM_CLIENT_ID=" + p.AdminClientID,
-		"ARM_CLIENT_SECRET=" + strings.TrimSpace(string(secret)), "ARM_METADATA_HOSTNAME=" + strings.TrimPrefix(p.ResourceManager, "https://"),
-		"ARM_ACTIVE_DIRECTORY_AUTHORITY_HOST=" + p.AuthorityHost, "ARM_RESOURCE_MANAGER_ENDPOINT=" + p.ResourceManager, "ARM_RESOURCE_MANAGER_AUDIENCE=" + p.ResourceManager}
+	f.env = append(p.documentedEnv(t), "TF_CLI_CONFIG_FILE="+filepath.Join(f.dir, "cli.tfrc"), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0")
 	return f
+}
+
+// documentedEnv are the variables that the shell commands of docs/terraform.md set.
+func (p *platform) documentedEnv(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "terraform.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```sh\n(.*?)sealring run").FindStringSubmatch(string(text))
+	if block == nil {
+		t.Fatal("docs/terraform.md says no longer what to set")
+	}
+	cmd := exec.Command("sh", "-ec", block[1]+"env")
+	cmd.Env = p.env()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile("(?m)^ARM_.*$").FindAllString(string(out), -1)
 }
 
 // write puts a file into the directory.
@@ -112,6 +125,7 @@ func (f *terraform) circle(resources string) {
 // M-13, CP-5, CP-8, CP-9, CP-26, CP-33, CP-44, CP-70, CP-88, CP-91, DT-19: Terraform takes
 // the configurations of docs/terraform.md through their lives.
 func TestTerraform(t *testing.T) {
+	t.Parallel() // it mostly waits
 	if !alone(t, 20*time.Minute) {
 		return
 	}
@@ -127,19 +141,19 @@ func TestTerraform(t *testing.T) {
 		f := p.terraform(t, "azurerm", written["azurerm"])
 		f.circle("11")
 	})
-	t.Run("azurerm, what takes minutes", func(t *testing.T) { // CP-43, CP-96
-		if os.Getenv("TERRAFORM") != "all" {
-			t.Skip("make terraform runs this")
-		}
-		t.Parallel()
-		f := p.terraform(t, "azurerm", written["slow"])
-		f.circle("4")
-	})
+	if os.Getenv("TERRAFORM") == "all" { // make terraform
+		t.Run("azurerm, what takes minutes", func(t *testing.T) { // CP-43, CP-96
+			t.Parallel()
+			f := p.terraform(t, "azurerm", written["slow"])
+			f.circle("4")
+		})
+	}
 }
 
 // CP-6, CP-7, CP-13: azurerm insists on what the discovery document says, finds the location
 // and the providers in it where it is told to look, and registers what it wants.
 func TestTerraformValidates(t *testing.T) {
+	t.Parallel()
 	if !alone(t, 5*time.Minute) {
 		return
 	}
