@@ -152,6 +152,10 @@ func TestLocks(t *testing.T) {
 			t.Errorf("%s", none.Text)
 		}
 
+		f.OK("owner", "PUT", armtest.Sub+"/resourceGroups/other", `{"location":"local"}`)
+		move := `{"resources":["` + machine + `"],"targetResourceGroup":"` + armtest.Sub + `/resourceGroups/other"}`
+		f.Do("owner", "POST", armtest.Group+"/moveResources", move).Want(409, "ScopeLocked")
+
 		group := armtest.Group + authorization + "locks/still"
 		f.Do("owner", "PUT", group, `{"properties":{"level":"ReadOnly"}}`).Want(201, "")
 		f.Do("owner", "PUT", machine, `{"location":"local"}`).Want(409, "ScopeLocked")
@@ -167,7 +171,12 @@ func TestLocks(t *testing.T) {
 		f.Do("owner", "DELETE", lock, "").Want(204, "")
 		f.Do("owner", "GET", lock, "").Want(404, "LockNotFound")
 		f.Do("owner", "DELETE", assignment(machine, 1), "").Want(200, "")
-		f.Do("owner", "DELETE", machine, "").Want(200, "")
+		target := armtest.Sub + "/resourceGroups/other" + authorization + "locks/full"
+		f.OK("owner", "PUT", target, `{"properties":{"level":"ReadOnly"}}`)
+		f.Do("owner", "POST", armtest.Group+"/moveResources", move).Want(409, "ScopeLocked")
+		f.Do("owner", "DELETE", target, "").Want(200, "")
+		f.Do("owner", "POST", armtest.Group+"/moveResources", move).Want(204, "")
+		f.Do("owner", "DELETE", strings.Replace(machine, "/rg/", "/other/", 1), "").Want(200, "")
 	})
 }
 

@@ -60,6 +60,14 @@ func (p *resourcesProvider) move(ctx context.Context, r *arm.Request, dry bool) 
 	if !allowed {
 		return arm.Response{}, r.DenyAt(target)
 	}
+	for _, one := range resources { // it goes from where it is, so a lock against deletion holds it
+		if err := r.Unlocked(ctx, one, true); err != nil {
+			return arm.Response{}, err
+		}
+	}
+	if err := r.Unlocked(ctx, target, false); err != nil {
+		return arm.Response{}, err
+	}
 	if err := p.Identities.Move(ctx, managedidentity.Move{From: r.Target, Resources: resources, To: target, Dry: dry}); err != nil {
 		return arm.Response{}, err
 	}
