@@ -563,3 +563,34 @@ func TestANetworkSendsSoManyWrongPasswords(t *testing.T) {
 		t.Errorf("five seconds later: %v", v)
 	}
 }
+
+// S-54, M-15: the domain of a name picks its tenant, and a session of one tenant is none in another.
+func TestPeopleStayInTheirTenant(t *testing.T) {
+	w := newWorld(t)
+	w.alice()
+	other := w.otherTenant()
+	bob, err := w.dir.CreateUser(t.Context(), directory.NewUser{Tenant: other, UPN: "bob@fabrikam.example", DisplayName: "Bob", Password: secret.New(aliceWord)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := w.browser()
+	b.ask(request())
+	b.submit("do", "signin", "username", "bob@fabrikam.example", "password", aliceWord)
+	_, v := b.answer()
+	rec, got := w.redeem("organizations", codeGrant(v.Get("code"))...)
+	if rec.Code != http.StatusOK || payload(t, got.Access)["tid"] != string(other) || payload(t, got.Access)["oid"] != string(bob.ID) {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	b.get("/contoso.example/oauth2/v2.0/authorize?" + request().Encode())
+	if strings.Contains(b.page, "bob@") || !strings.Contains(b.page, "in <strong>Contoso</strong>") || !strings.Contains(b.page, `name="password"`) {
+		t.Errorf("his session shows in another tenant: %s", b.page)
+	}
+	b.submit("do", "signin", "username", "bob@fabrikam.example", "password", aliceWord)
+	if !strings.Contains(b.page, "The user name or the password is wrong") {
+		t.Errorf("he signs in to another tenant: %d %s", b.status, b.page)
+	}
+	b.get("/fabrikam.example/oauth2/v2.0/authorize?" + request().Encode())
+	if !strings.Contains(b.page, "Continue as bob@fabrikam.example") {
+		t.Errorf("his session is gone in his own: %s", b.page)
+	}
+}
