@@ -69,9 +69,6 @@ func (s *Server) newFederation() (*federation.Verifier, error) {
 			if issuer.Keys, err = os.ReadFile(i.KeysFile); err != nil {
 				return nil, config.ErrInvalid.With("cannot read federation.issuers keys_file %s: %s", i.KeysFile, reason(err))
 			}
-			if len(issuer.Keys) == 0 {
-				return nil, config.ErrInvalid.With("federation.issuers keys_file %s is empty", i.KeysFile)
-			}
 		}
 		issuers = append(issuers, issuer)
 	}

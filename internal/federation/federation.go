@@ -80,7 +80,7 @@ type fetcher interface {
 // Issuer is what an operator says about an outside issuer.
 type Issuer struct {
 	URL string // compared byte for byte
-	// Keys is the issuer's key set; empty: it is fetched.
+	// Keys is the issuer's key set; nil: it is fetched.
 	Keys []byte
 	// Algorithms it may use; empty: RS256, or, where Keys are given, what they are for.
 	Algorithms []string
@@ -132,7 +132,7 @@ func New(c Config) (*Verifier, error) {
 				return nil, fmt.Errorf("federation: issuer %s: %q is not an asymmetric signature algorithm", i.URL, a)
 			}
 		}
-		if len(i.Keys) > 0 {
+		if i.Keys != nil {
 			set, err := jwks.Parse(i.Keys)
 			if err != nil {
 				return nil, fmt.Errorf("federation: keys of issuer %s: %s", i.URL, fault.Message(err))

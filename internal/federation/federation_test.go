@@ -328,7 +328,7 @@ func TestIssuersWithConfiguredKeys(t *testing.T) {
 		t.Errorf("asked %v", w.asked)
 	}
 	for name, issuers := range map[string][]federation.Issuer{
-		"no issuer": {{Algorithms: []string{"ES256"}}}, "twice": {{URL: "https://a"}, {URL: "https://a"}}, "no key": {{URL: "https://a", Keys: []byte("{}")}},
+		"no issuer": {{Algorithms: []string{"ES256"}}}, "twice": {{URL: "https://a"}, {URL: "https://a"}}, "no key": {{URL: "https://a", Keys: []byte("{}")}}, "an empty file": {{URL: "https://a", Keys: []byte{}}},
 		"a symmetric algorithm": {{URL: "https://a", Algorithms: []string{"HS256"}}}, "no algorithm": {{URL: "https://a", Algorithms: []string{"none"}}},
 	} {
 		c := federation.Config{Authority: authority, Own: nil, Principals: w, Client: &w.web, Now: time.Now, Log: slog.Default(), Issuers: issuers}

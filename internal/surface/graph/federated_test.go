@@ -41,6 +41,9 @@ func TestLifeOfAFederatedCredential(t *testing.T) {
 	if p := w.do(200, "GET", at+"?$filter=name%20eq%20'kube'", ""); len(p["value"].([]any)) != 1 {
 		t.Errorf("filtered: %v", p)
 	}
+	if got := w.do(200, "GET", "/v1.0/applications/"+text(app, "id")+"?$expand=federatedIdentityCredentials", ""); len(got["federatedIdentityCredentials"].([]any)) != 2 {
+		t.Errorf("expanded: %v", got)
+	}
 	for name, c := range map[string]struct {
 		status       int
 		method, path string

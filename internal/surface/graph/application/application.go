@@ -120,6 +120,8 @@ func (a *area) expand(r *api.Request) func(edm.Entity, string) ([]edm.Entity, bo
 			ids, err = a.Relations.Owners(r.Context(), r.Tenant(), id.Object(e.ID))
 		case "memberof":
 			ids, err = a.Relations.DirectMemberships(r.Context(), r.Tenant(), id.Object(e.ID))
+		case "federatedidentitycredentials":
+			return a.expandFederated(r, e)
 		case "approleassignments":
 			list, err := a.Relations.AppRoleAssignmentsOf(r.Context(), r.Tenant(), id.Object(e.ID))
 			var out []edm.Entity
@@ -141,6 +143,23 @@ func (a *area) expand(r *api.Request) func(edm.Entity, string) ([]edm.Entity, bo
 		}
 		return list, true, err
 	}
+}
+
+// expandFederated reads the federated credentials of an application or service principal.
+func (a *area) expandFederated(r *api.Request, e edm.Entity) ([]edm.Entity, bool, error) {
+	var app id.App
+	switch o := e.Object.(type) {
+	case *model.ApplicationObject:
+		app = o.App
+	case *model.ServicePrincipalObject:
+		app = o.App
+	}
+	list, err := a.Trust.FederatedCredentials(r.Context(), r.Tenant(), app)
+	var out []edm.Entity
+	for _, c := range list {
+		out = append(out, model.FederatedCredential(c))
+	}
+	return out, true, err
 }
 
 // get serves GET /applications/{id}. The certificates themselves are shown where $select

@@ -46,93 +46,6 @@ func Routes(d *model.Domain) []api.Route {
 	}
 }
 
-// expression is claimsMatchingExpression on the wire.
-type expression struct {
-	Value   string `json:"value"`
-	Version int    `json:"languageVersion"`
-}
-
-// credential is what the properties work on.
-type credential = trust.FederatedCredential
-
-// credentialType is the type of federated credentials.
-var credentialType = &edm.Type{Name: "federatedIdentityCredential", Properties: []edm.Property{
-	edm.Read("id", func(c *credential) any { return string(c.ID) }),
-	edm.Read("name", func(c *credential) any { return c.Name }),
-	text("issuer", func(c *credential) *string { return &c.Issuer }),
-	nullable("subject", func(c *credential) *string { return &c.Subject }),
-	nullable("description", func(c *credential) *string { return &c.Description }),
-	edm.Write("audiences", func(c *credential) any { return []string{c.Audience} }, setAudience),
-	edm.Write("claimsMatchingExpression", func(c *credential) any {
-		if c.Expression == "" {
-			return nil
-		}
-		return expression{c.Expression, c.ExpressionVersion}
-	}, setExpression),
-	keySet(),
-}}
-
-// text is a property of text.
-func text(name string, of func(*credential) *string) edm.Property {
-	return edm.Write(name, func(c *credential) any { return *of(c) }, func(c *credential, v json.RawMessage) (err error) {
-		*of(c), err = edm.Text(name, v)
-		return err
-	})
-}
-
-// nullable is a property of text that is null where it is empty.
-func nullable(name string, of func(*credential) *string) edm.Property {
-	return edm.Write(name, func(c *credential) any {
-		if *of(c) == "" {
-			return nil
-		}
-		return *of(c)
-	}, func(c *credential, v json.RawMessage) (err error) {
-		*of(c), err = edm.TextOrNull(name, v)
-		return err
-	})
-}
-
-// setAudience takes the list of exactly one audience.
-func setAudience(c *credential, v json.RawMessage) error {
-	list, err := edm.Texts("audiences", v)
-	if err != nil {
-		return err
-	}
-	if len(list) != 1 {
-		return edm.ErrProperty.With("A federated identity credential has exactly one audience, not %d.", len(list))
-	}
-	c.Audience = list[0]
-	return nil
-}
-
-// setExpression takes an expression, or null for none.
-func setExpression(c *credential, v json.RawMessage) error {
-	e, err := edm.Decode[*expression]("claimsMatchingExpression", v)
-	c.Expression, c.ExpressionVersion = "", 0
-	if e != nil {
-		c.Expression, c.ExpressionVersion = e.Value, e.Version
-	}
-	return err
-}
-
-// keySet is the property of that name: the issuer's key set, or null.
-func keySet() edm.Property {
-	p := edm.Write("keySet", func(c *credential) any {
-		if c.KeySet == "" {
-			return nil
-		}
-		return json.RawMessage(c.KeySet)
-	}, func(c *credential, v json.RawMessage) error {
-		if c.KeySet = string(v); c.KeySet == "null" {
-			c.KeySet = ""
-		}
-		return nil
-	})
-	p.OnDemand = true
-	return p
-}
-
 // application finds the application that a path names, by object id or (appId='…').
 // Errors: api.ErrNotFound, api.ErrRequest.
 func (a *area) application(r *api.Request) (id.App, error) {
@@ -182,21 +95,16 @@ func name(r *api.Request) string {
 	return strings.Trim(strings.TrimSpace(key), "'")
 }
 
-// entity is a credential on its way out.
-func entity(c trust.FederatedCredential) edm.Entity {
-	return edm.Entity{ID: string(c.ID), Type: credentialType, Object: &c}
-}
-
 // write answers the collection of an owner.
 func (a *area) write(w http.ResponseWriter, r *api.Request, app id.App) error {
 	list, err := a.Trust.FederatedCredentials(r.Context(), r.Tenant(), app)
 	if err != nil {
 		return err
 	}
-	list = slices.SortedFunc(slices.Values(list), func(x, y credential) int { return strings.Compare(string(x.ID), string(y.ID)) })
-	return api.WriteCollection(w, r, api.Collection{Set: set, Types: []*edm.Type{credentialType}, Source: edm.Slice[credential]{
-		List: list, ID: func(c credential) string { return string(c.ID) },
-		Entity: func(c credential) (edm.Entity, bool) { return entity(c), true },
+	list = slices.SortedFunc(slices.Values(list), func(x, y trust.FederatedCredential) int { return strings.Compare(string(x.ID), string(y.ID)) })
+	return api.WriteCollection(w, r, api.Collection{Set: set, Types: []*edm.Type{model.FederatedCredentialType}, Source: edm.Slice[trust.FederatedCredential]{
+		List: list, ID: func(c trust.FederatedCredential) string { return string(c.ID) },
+		Entity: func(c trust.FederatedCredential) (edm.Entity, bool) { return model.FederatedCredential(c), true },
 	}})
 }
 
@@ -243,7 +151,7 @@ func (a *area) get(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return translate(err, name(r))
 	}
-	return api.WriteEntity(w, r, http.StatusOK, set, entity(c), nil)
+	return api.WriteEntity(w, r, http.StatusOK, set, model.FederatedCredential(c), nil)
 }
 
 // create serves POST /applications/{id}/federatedIdentityCredentials.
@@ -296,7 +204,7 @@ func (a *area) put(w http.ResponseWriter, r *api.Request, called string, expect 
 					return api.ErrRequest.With("The name of a federated identity credential cannot be changed.")
 				}
 			}
-			return body.Apply(credentialType, c)
+			return body.Apply(model.FederatedCredentialType, c)
 		},
 	})
 	if err != nil {
@@ -308,7 +216,7 @@ func (a *area) put(w http.ResponseWriter, r *api.Request, called string, expect 
 	if !created {
 		return api.NoContent(w)
 	}
-	return api.WriteEntity(w, r, http.StatusCreated, set, entity(c), nil)
+	return api.WriteEntity(w, r, http.StatusCreated, set, model.FederatedCredential(c), nil)
 }
 
 // delete serves DELETE /applications/{id}/federatedIdentityCredentials/{id or name}.
