@@ -18,7 +18,7 @@ const deploymentsThroughTheirLives = `{
 "before":         false,
 "deployed":       {"state":"Succeeded","resources":6,"hash":true},
 "same":           true,
-"forecast_again": {"NoChange":RESOURCES},
+"forecast_again": {"NoChange":RESOURCES,"Ignore":1},
 "read":           {"exists":true,"exported":true,"hashes":true,"mode":"Incremental"},
 "list":           ["main"],
 "failed":         {"status":200,"code":"DeploymentFailed"},
