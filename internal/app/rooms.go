@@ -101,10 +101,11 @@ func (s *Server) buildSignIn(f *front) error {
 		return err
 	}
 	f.sts = room
-	registrations, err := registration.New(registration.Config{Audit: s.audit, Directory: s.directory, Relations: s.relations, Store: s.db, Now: s.c.Now})
+	registrations, err := registration.New(registration.Config{Audit: s.audit, Directory: s.directory, Relations: s.relations, Store: s.db, Now: s.c.Now, Log: s.c.Log})
 	if err != nil {
 		return err
 	}
+	s.rooms.run = append(s.rooms.run, registrations.Run)
 	f.graph, err = graph.New(graph.Config{
 		Graph: s.in.url("graph"), Authority: s.in.url("login"),
 		Audiences:     s.audiencesOf("graph", "https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"),

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +46,7 @@ func newWorld(t *testing.T) *world {
 	log, err1 := audit.New(audit.Config{Store: db, Server: "s1", Now: now})
 	dir, err2 := directory.New(directory.Config{Store: db, Audit: log, IDs: ids, Rand: rand.Reader, Now: now, Hasher: plain{}})
 	rel, err3 := relation.New(relation.Config{Store: db, Audit: log, Directory: dir, IDs: ids, Now: now})
-	reg, err4 := registration.New(registration.Config{Store: db, Audit: log, Directory: dir, Relations: rel, Now: now})
+	reg, err4 := registration.New(registration.Config{Store: db, Audit: log, Directory: dir, Relations: rel, Now: now, Log: slog.New(slog.DiscardHandler)})
 	s, err5 := entitlement.New(entitlement.Config{Directory: dir, Relations: rel, Graph: "https://graph.example"})
 	w := &world{Service: s, t: t, rel: rel, reg: reg}
 	err6 := db.Update(ctx, func(tx *store.Tx) error {

@@ -182,6 +182,33 @@ func (s *Service) restorePrincipal(ctx context.Context, tx *store.Tx, sp directo
 	return s.record(ctx, tx, "directory.servicePrincipal.restore", string(sp.ID), map[string]string{"app_id": string(sp.App)})
 }
 
+// ending says for each kind of object what ends it for good; its row stays, marked, so that
+// its ids are not used again.
+var ending = map[string][]string{
+	"application": {
+		"DELETE FROM directory_secrets WHERE app_id = (SELECT app_id FROM directory_applications WHERE id = $1)",
+		"DELETE FROM directory_certificates WHERE app_id = (SELECT app_id FROM directory_applications WHERE id = $1)",
+		"DELETE FROM directory_federated_credentials WHERE app_id = (SELECT app_id FROM directory_applications WHERE id = $1)",
+		"UPDATE directory_applications SET deleted_at = 1 WHERE id = $1 AND deleted_at <> 0",
+	},
+	"servicePrincipal": {"UPDATE directory_service_principals SET deleted_at = 1 WHERE id = $1 AND deleted_at <> 0"},
+	"user":             {"UPDATE directory_users SET deleted_at = 1, password = '' WHERE id = $1 AND deleted_at <> 0"},
+	"group":            {"UPDATE relation_groups SET deleted_at = 1 WHERE id = $1 AND deleted_at <> 0"},
+}
+
+// kind names the type of a deleted object.
+func (d *Deleted) kind() string {
+	switch {
+	case d.Application != nil:
+		return "application"
+	case d.ServicePrincipal != nil:
+		return "servicePrincipal"
+	case d.User != nil:
+		return "user"
+	}
+	return "group"
+}
+
 // Purge ends a deleted object for good: its credentials and relations with it. Its ids are
 // not used again. Errors: ErrNotDeleted, ErrManaged.
 func (s *Service) Purge(ctx context.Context, tenant id.Tenant, object id.Object) error {
@@ -192,31 +219,18 @@ func (s *Service) Purge(ctx context.Context, tenant id.Tenant, object id.Object)
 	if d.ServicePrincipal != nil && d.ServicePrincipal.Kind == directory.KindManagedIdentity {
 		return ErrManaged
 	}
-	return s.db.Update(ctx, func(tx *store.Tx) error {
-		var queries []string
-		switch {
-		case d.Application != nil:
-			queries = []string{
-				"DELETE FROM directory_secrets WHERE app_id = (SELECT app_id FROM directory_applications WHERE id = $1)",
-				"DELETE FROM directory_certificates WHERE app_id = (SELECT app_id FROM directory_applications WHERE id = $1)",
-				"DELETE FROM directory_federated_credentials WHERE app_id = (SELECT app_id FROM directory_applications WHERE id = $1)",
-				"UPDATE directory_applications SET deleted_at = 1 WHERE id = $1 AND deleted_at <> 0",
-			}
-		case d.ServicePrincipal != nil:
-			queries = []string{"UPDATE directory_service_principals SET deleted_at = 1 WHERE id = $1 AND deleted_at <> 0"}
-		case d.User != nil:
-			queries = []string{"UPDATE directory_users SET deleted_at = 1, password = '' WHERE id = $1 AND deleted_at <> 0"}
-		default:
-			queries = []string{"UPDATE relation_groups SET deleted_at = 1 WHERE id = $1 AND deleted_at <> 0"}
+	return s.db.Update(ctx, func(tx *store.Tx) error { return s.end(ctx, tx, tenant, object, d.kind()) })
+}
+
+// end ends a deleted object for good.
+func (s *Service) end(ctx context.Context, tx *store.Tx, tenant id.Tenant, object id.Object, kind string) error {
+	for _, q := range ending[kind] {
+		if _, err := tx.Exec(ctx, q, string(object)); err != nil {
+			return fmt.Errorf("purge %s: %w", object, err)
 		}
-		for _, q := range queries {
-			if _, err := tx.Exec(ctx, q, string(object)); err != nil {
-				return fmt.Errorf("purge %s: %w", object, err)
-			}
-		}
-		if err := s.relations.Forget(ctx, tx, tenant, object); err != nil {
-			return err
-		}
-		return s.record(ctx, tx, "directory.object.purge", string(object), nil)
-	})
+	}
+	if err := s.relations.Forget(ctx, tx, tenant, object); err != nil {
+		return err
+	}
+	return s.record(ctx, tx, "directory.object.purge", string(object), map[string]string{"kind": kind})
 }

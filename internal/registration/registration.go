@@ -10,6 +10,7 @@ package registration
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/sealring/sealring/internal/audit"
@@ -45,6 +46,7 @@ type Config struct {
 	Relations *relation.Service
 	Store     *store.DB
 	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Service changes registrations. It is safe for concurrent use.
@@ -54,14 +56,15 @@ type Service struct {
 	relations *relation.Service
 	db        *store.DB
 	now       func() time.Time
+	log       *slog.Logger
 }
 
 // New checks c and returns a Service.
 func New(c Config) (*Service, error) {
-	if c.Audit == nil || c.Directory == nil || c.Relations == nil || c.Store == nil || c.Now == nil {
-		return nil, errors.New("registration: Audit, Directory, Relations, Store and Now are needed")
+	if c.Audit == nil || c.Directory == nil || c.Relations == nil || c.Store == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("registration: Audit, Directory, Relations, Store, Now and Log are needed")
 	}
-	return &Service{audit: c.Audit, directory: c.Directory, relations: c.Relations, db: c.Store, now: c.Now}, nil
+	return &Service{audit: c.Audit, directory: c.Directory, relations: c.Relations, db: c.Store, now: c.Now, log: c.Log}, nil
 }
 
 // record appends the audit record of a write to the transaction that makes it.

@@ -3,6 +3,7 @@ package registration_test
 import (
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	log, err1 := audit.New(audit.Config{Store: db, Server: "s1", Now: now})
 	dir, err2 := directory.New(directory.Config{Store: db, Audit: log, IDs: ids, Rand: rand.Reader, Now: now, Hasher: plain{}})
 	rel, err3 := relation.New(relation.Config{Store: db, Audit: log, Directory: dir, IDs: ids, Now: now})
-	reg, err4 := registration.New(registration.Config{Store: db, Audit: log, Directory: dir, Relations: rel, Now: now})
+	reg, err4 := registration.New(registration.Config{Store: db, Audit: log, Directory: dir, Relations: rel, Now: now, Log: slog.New(slog.DiscardHandler)})
 	err5 := db.Update(t.Context(), func(tx *store.Tx) (err error) {
 		w.tenant, err = dir.CreateTenant(t.Context(), tx, directory.NewTenant{DisplayName: "t", Domains: []string{"contoso.example"}})
 		return err
@@ -103,6 +104,19 @@ func TestADeletedApplicationComesBackWithWhatItHad(t *testing.T) { // DT-88
 		w.now = w.now.Add(registration.Kept + time.Second)
 		if _, err := w.Restore(ctx, w.tenant.ID, app.ID); !errors.Is(err, registration.ErrNotDeleted) {
 			t.Errorf("after 30 days: %v", err)
+		}
+		for _, want := range []int{2, 0} { // the application and its service principal, once
+			if n, err := w.Expire(ctx); err != nil || n != want {
+				t.Errorf("%d ended, want %d: %v", n, want, err)
+			}
+		}
+		var left int64
+		err = db.View(ctx, func(tx *store.Tx) error {
+			_, err := tx.Get(ctx, "SELECT COUNT(*) FROM directory_secrets", nil, &left)
+			return err
+		})
+		if err != nil || left != 0 {
+			t.Errorf("%d secrets are left: %v", left, err)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -40,7 +41,7 @@ func newWorld(t *testing.T, db *store.DB) *world {
 	log, err1 := audit.New(audit.Config{Store: db, Server: "s1", Now: now})
 	dir, err2 := directory.New(directory.Config{Store: db, Audit: log, IDs: ids, Rand: rand.Reader, Now: now, Hasher: plain{}})
 	rel, err3 := relation.New(relation.Config{Store: db, Audit: log, Directory: dir, IDs: ids, Now: now})
-	reg, err4 := registration.New(registration.Config{Store: db, Audit: log, Directory: dir, Relations: rel, Now: now})
+	reg, err4 := registration.New(registration.Config{Store: db, Audit: log, Directory: dir, Relations: rel, Now: now, Log: slog.New(slog.DiscardHandler)})
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		t.Fatal(err)
 	}

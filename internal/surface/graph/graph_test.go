@@ -116,7 +116,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.log = log
 	w.rel, err1 = relation.New(relation.Config{Store: w.db, Audit: log, Directory: w.dir, IDs: id.NewSource(rand.Reader), Now: now})
-	registrations, err2 := registration.New(registration.Config{Store: w.db, Audit: log, Directory: w.dir, Relations: w.rel, Now: now})
+	registrations, err2 := registration.New(registration.Config{Store: w.db, Audit: log, Directory: w.dir, Relations: w.rel, Now: now, Log: slog.New(slog.DiscardHandler)})
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package sts_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ import (
 func TestTokensForAServiceOfTheTenant(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	reg, err := registration.New(registration.Config{Audit: w.log, Directory: w.dir, Relations: w.relations, Store: w.db, Now: func() time.Time { return w.now }})
+	reg, err := registration.New(registration.Config{Audit: w.log, Directory: w.dir, Relations: w.relations, Store: w.db, Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
