@@ -26,7 +26,7 @@ test: ## unit tests with the race detector, on SQLite and PostgreSQL
 
 e2e: build ## third-party clients against the built binary
 	./e2e/clients/install.sh
-	./scripts/with-postgres $(GO) test -tags e2e -count=1 -timeout 35m -v ./e2e
+	./scripts/with-postgres $(GO) test -tags e2e -count=1 -timeout 35m -parallel 4 -v ./e2e
 
 terraform: build ## Terraform with azurerm and azapi, what takes minutes included; the first time builds azurerm
 	./e2e/clients/install.sh azurerm

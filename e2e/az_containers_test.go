@@ -9,6 +9,7 @@ import (
 
 // M-3, M-13: the hosts beyond machines and web apps, through the Azure CLI.
 func TestAzureCLIHosts(t *testing.T) {
+	t.Parallel() // with Terraform, which waits
 	if !alone(t, 20*time.Minute) {
 		return
 	}

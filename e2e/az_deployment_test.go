@@ -12,6 +12,7 @@ import (
 
 // M-13: templates, as people deploy them with the Azure CLI.
 func TestAzureCLIDeployments(t *testing.T) {
+	t.Parallel()
 	if !alone(t, 10*time.Minute) {
 		return
 	}

@@ -100,35 +100,11 @@ func azWebApps(a *azure) {
 	a.ok("group delete -n webapps -y")
 }
 
-// azOtherHosts gives identities to what is neither a machine nor a web app (CP-82 to CP-87,
-// CP-93). Spring, Logic Apps and Arc have extensions whose packages only the vendor's host
-// has: their requests are made with `az rest`, as control-plane.md §4.7 records them.
-func azOtherHosts(a *azure) {
-	group := a.group("hosts")
-	user := a.value("id", "identity create -g hosts -n user")
-
-	a.ok("storage account create -g hosts -n e2estore -l local --sku Standard_LRS")
-	a.prints(`["functionapp,linux","SystemAssigned"]`, "functionapp create -g hosts -n e2e-func -s e2estore -c local --functions-version 4 --runtime python --os-type linux "+
-		"--disable-app-insights --assign-identity --query '[kind,identity.type]'")
-	a.prints(`"SystemAssigned, UserAssigned"`, "functionapp identity assign -g hosts -n e2e-func --identities [system] "+user+" --query type")
-	a.ok("functionapp identity remove -g hosts -n e2e-func --identities " + user)
-	a.prints(`"SystemAssigned"`, "functionapp identity show -g hosts -n e2e-func --query type")
-	a.prints(`["e2e-func"]`, "functionapp list -g hosts --query '[].name'")
-
-	a.prints(`["SystemAssigned, UserAssigned",1]`, "container create -g hosts -n box --image example/app --os-type Linux --cpu 1 --memory 1 --restart-policy Never --assign-identity [system] "+
-		user+" --query '[identity.type,length(keys(identity.userAssignedIdentities))]'")
-	a.prints(`"box"`, "container show -g hosts -n box --query name")
-	a.ok("container stop -g hosts -n box")
-	a.ok("container delete -g hosts -n box -y")
-	a.prints(`[]`, "container list -g hosts")
-
-	a.prints(`["SystemAssigned","msi"]`, "aks create -g hosts -n cluster --no-ssh-key --enable-oidc-issuer --enable-workload-identity --node-count 1 --query '[identity.type,servicePrincipalProfile.clientId]'")
-	a.prints("true", "aks show -g hosts -n cluster --query 'ends_with(oidcIssuerProfile.issuerUrl,`/`)'")
-	a.ok("aks get-credentials -g hosts -n cluster --file " + a.dir + "/kubeconfig")
-	a.ok("aks update -g hosts -n cluster --enable-managed-identity --assign-identity " + user + " -y")
-	a.prints(`"UserAssigned"`, "aks show -g hosts -n cluster --query identity.type")
-	a.ok("aks delete -g hosts -n cluster -y")
-
+// azExtensions makes the requests of `az spring`, `az logic` and `az connectedmachine`, as
+// control-plane.md §4.7 records them: the packages of these extensions are on the vendor's
+// host alone (CP-85, CP-86, CP-93).
+func azExtensions(a *azure) {
+	group := a.group("extensions")
 	for _, h := range []struct{ kind, version, name, body string }{
 		{"Microsoft.Logic/workflows", "2019-05-01", "flow", `{"location":"local","properties":{"definition":{}}}`},
 		{"Microsoft.HybridCompute/machines", "2024-07-10", "arc", `{"location":"local","properties":{}}`},
@@ -143,22 +119,5 @@ func azOtherHosts(a *azure) {
 		a.ok("rest --method patch --url " + url + ` --body '{"identity":{"type":"None"}}'`)
 		a.refused("", "ad sp show --id "+principal)
 	}
-	a.ok("group delete -n hosts -y")
-}
-
-// azCreatesMachines makes machines as people type it: az writes a template and deploys it
-// (CP-78, CP-79).
-func azCreatesMachines(a *azure) {
-	group := a.group("created")
-	user := a.value("id", "identity create -g created -n user")
-	a.ok("vm create -g created -n machine --image Canonical:ubuntu:server:latest --admin-username operator --admin-password Leads-Nowhere-0 " +
-		"--assign-identity [system] " + user + " --role Reader --scope " + group)
-	principal := a.value("principalId", "vm identity show -g created -n machine")
-	a.prints(`["Reader"]`, "role assignment list --scope "+group+" --assignee "+principal+" --query '[].roleDefinitionName'")
-	a.prints(`"SystemAssigned, UserAssigned"`, "vm identity show -g created -n machine --query type")
-	a.prints(`["VM running"]`, "vm get-instance-view -g created -n machine --query 'instanceView.statuses[?starts_with(code,`PowerState`)].displayStatus'")
-	a.ok("vmss create -g created -n set --image Canonical:ubuntu:server:latest --admin-username operator --admin-password Leads-Nowhere-0 " +
-		"--orchestration-mode Uniform --instance-count 1 --assign-identity [system] --role Reader --scope " + group)
-	a.prints(`"SystemAssigned"`, "vmss identity show -g created -n set --query type")
-	a.ok("group delete -n created -y")
+	a.ok("group delete -n extensions -y")
 }

@@ -42,8 +42,7 @@ func TestAzureCLI(t *testing.T) {
 		{"directory", azDirectory},
 		{"pipelines", azForPipelines},
 		{"managed identity", azAsIdentity},
-		{"other hosts", azOtherHosts},
-		{"created machines", azCreatesMachines},
+		{"extensions", azExtensions},
 		{"activity log", azActivity},
 	} {
 		t.Run(area.name, func(t *testing.T) { area.try(a.with(t)) })

@@ -11,6 +11,7 @@ import (
 // CP-142: azurerm deploys the sample of the documentation and a template of the subscription,
 // reads both back without a difference, and takes away what they made.
 func TestTerraformDeploysTemplates(t *testing.T) {
+	t.Parallel()
 	if !alone(t, 10*time.Minute) {
 		return
 	}
