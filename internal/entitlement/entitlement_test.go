@@ -28,7 +28,7 @@ func (plain) MAC(purpose string, data []byte) []byte { return append([]byte(purp
 // world is a tenant with a caller and an application that it calls.
 type world struct {
 	*entitlement.Service
-	t      *testing.T
+	t      testing.TB
 	rel    *relation.Service
 	reg    *registration.Service
 	tenant id.Tenant
@@ -39,7 +39,7 @@ type world struct {
 // roleID is the id of the one app role of the application.
 const roleID = "22222222-2222-4222-8222-222222222222"
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx, db, now := t.Context(), storetest.SQLite(t), func() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
 	ids := id.NewSource(rand.Reader)
@@ -184,5 +184,27 @@ func TestTokensForGraphCarryDirectoryRoles(t *testing.T) {
 	}
 	if e, err := w.At(t.Context(), w.tenant, w.caller.ID, false, directory.KeyVaultApp); err != nil || e.Key() != "" {
 		t.Errorf("at a resource that asks the directory itself: %+v %v", e, err)
+	}
+}
+
+// BenchmarkAt is what every token costs beside its making: nothing where the resource asks the
+// directory itself, a walk through memory where it does not.
+func BenchmarkAt(b *testing.B) {
+	w := newWorld(b)
+	w.claims("SecurityGroup")
+	for i := range 10 {
+		w.group(fmt.Sprint("g", i), true, w.caller.ID)
+	}
+	for name, resource := range map[string]id.App{"vault": directory.KeyVaultApp, "graph": directory.GraphApp, "own service, ten groups": w.api.App} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				e, err := w.At(b.Context(), w.tenant, w.caller.ID, false, resource)
+				if err != nil {
+					b.Fatal(err)
+				}
+				_ = e.Key()
+			}
+		})
 	}
 }
