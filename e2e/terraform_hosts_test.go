@@ -104,6 +104,19 @@ resource "azurerm_linux_function_app" "fn" {
     identity_ids = [azurerm_user_assigned_identity.worker.id]
   }
 }
+resource "azurerm_spring_cloud_service" "svc" {
+  name                = "tfspring"
+  resource_group_name = azurerm_resource_group.hosts.name
+  location            = azurerm_resource_group.hosts.location
+}
+resource "azurerm_spring_cloud_app" "app" {
+  name                = "front"
+  resource_group_name = azurerm_resource_group.hosts.name
+  service_name        = azurerm_spring_cloud_service.svc.name
+  identity {
+    type = "SystemAssigned"
+  }
+}
 `
 
 // CP-88: the hosts that docs/terraform.md leaves out go through their lives, too.
@@ -114,5 +127,5 @@ func TestTerraformHosts(t *testing.T) {
 	}
 	p := start(t)
 	f := p.terraform(t, "azurerm", hostsConfiguration)
-	f.circle("8")
+	f.circle("10")
 }
