@@ -308,7 +308,7 @@ func (s *Service) keepOneOwner(ctx context.Context, tx *store.Tx, gone *Assignme
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(others, func(a *Assignment) bool { return alive[a.Principal] }) {
+	if !slices.ContainsFunc(others, func(a *Assignment) bool { return alive[a.Principal] && (a.Tenant == gone.Tenant || a.Tenant == "") }) {
 		return ErrLastOwner
 	}
 	return nil

@@ -56,9 +56,12 @@ type Hierarchy interface {
 // Request is a question: may Principal do Action at Scope?
 type Request struct {
 	Principal id.Object
-	Action    string // "Microsoft.KeyVault/vaults/secrets/getSecret/action", in any letter case
-	Data      bool   // Action is a data action
-	Scope     resource.ID
+	// Tenant is the directory that asks: a principal of another one does not exist for it (S-54).
+	// "" where the principal itself asks.
+	Tenant id.Tenant
+	Action string // "Microsoft.KeyVault/vaults/secrets/getSecret/action", in any letter case
+	Data   bool   // Action is a data action
+	Scope  resource.ID
 	// SubOperation is the part of the action, such as "Blob.List"; "" if it has none.
 	SubOperation string
 	// Attributes are what conditions may ask for beside what the scope itself tells: the names
@@ -189,6 +192,15 @@ func (s *Service) Decide(ctx context.Context, r Request) (Decision, error) {
 	return p.Decide(r, facts), nil
 }
 
+// foreign reports whether the principal belongs to another directory than the one that asks.
+func (s *Service) foreign(ctx context.Context, r Request) (bool, error) {
+	if r.Tenant == "" {
+		return false, nil
+	}
+	from, known, err := s.directory.TenantOf(ctx, r.Principal)
+	return known && from != r.Tenant, err
+}
+
 // apart reports whether a principal belongs to another tenant than a scope: then nothing is
 // allowed, whatever is assigned at the root that all tenants share (S-54).
 func (s *Service) apart(ctx context.Context, principal id.Object, scope resource.ID) (bool, error) {
@@ -207,6 +219,9 @@ func (s *Service) apart(ctx context.Context, principal id.Object, scope resource
 func (s *Service) facts(ctx context.Context, r Request) (f Facts, alive bool, err error) {
 	if f.Groups, alive, err = s.directory.Groups(ctx, r.Principal); err != nil || !alive {
 		return f, alive, err
+	}
+	if foreign, err := s.foreign(ctx, r); err != nil || foreign {
+		return f, false, err
 	}
 	f.Now = s.now()
 	f.Above, err = s.above(ctx, r.Scope)

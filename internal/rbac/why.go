@@ -26,7 +26,8 @@ func (s *Service) Why(ctx context.Context, r Request) (Explanation, error) {
 		return Explanation{}, err
 	}
 	if !alive {
-		return p.explainGone(r), nil
+		foreign, err := s.foreign(ctx, r)
+		return p.explainGone(r, foreign), err
 	}
 	if apart, err := s.apart(ctx, r.Principal, r.Scope); err != nil || apart {
 		return Explanation{Request: r, Decision: Decision{Reason: ReasonTenant},
@@ -72,9 +73,13 @@ func under(text string) string {
 }
 
 // explainGone explains the refusal of a principal that is deleted, disabled or unknown.
-func (p *Policy) explainGone(r Request) Explanation {
+// Of a principal of another directory it tells no more than of none.
+func (p *Policy) explainGone(r Request, foreign bool) Explanation {
 	e := Explanation{Request: r, Decision: Decision{Reason: ReasonPrincipal}}
 	held := len(p.set.Of(r.Principal).Grants())
+	if foreign {
+		held = 0
+	}
 	e.Sentence = fmt.Sprintf("Denied: the principal %s is deleted, disabled or unknown, so it may do nothing; %d assignments still name it. A new object with its name has another id and needs grants of its own.",
 		r.Principal, held)
 	return e

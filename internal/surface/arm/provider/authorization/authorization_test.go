@@ -303,6 +303,16 @@ func TestTenantsStandApart(t *testing.T) {
 		t.Errorf("%d: %s", again.Count(), again.Text)
 	}
 	f.Do("owner", "PUT", assignment(armtest.Group, 3), body(f, armtest.Reader, "stranger")).Want(400, "PrincipalNotFound")
+	// Nor does anybody learn what a stranger may do at the root.
+	stranger := string(f.People["stranger"].Object)
+	asked := f.Do("owner", "POST", authorization+"checkAccess?api-version=2021-06-01-preview", `{"Subject":{"Attributes":{"ObjectId":"`+stranger+`"}},"Actions":[{"Id":"Microsoft.Authorization/roleAssignments/read"}]}`)
+	if asked.Status == 200 && asked.At("value", "0", "accessDecision") != "NotAllowed" {
+		t.Errorf("%s", asked.Text)
+	}
+	why := f.Do("owner", "POST", authorization+"why", `{"principalId":"`+stranger+`","action":"Microsoft.Authorization/roleAssignments/read"}`).Want(200, "")
+	if why.At("reason") != "principal_gone" || !strings.Contains(why.At("sentence"), "0 assignments") {
+		t.Errorf("%s", why.Text)
+	}
 }
 
 // TestWhatPortalsPollIsThere: classic administrators, and roles for a time.

@@ -142,7 +142,7 @@ func readAccess(r *arm.Request) (q accessQuestion, err error) {
 	if err != nil {
 		return q, err
 	}
-	q.actions, err = readActions(body, rbac.Request{Principal: q.subject, Scope: q.scope, Attributes: known})
+	q.actions, err = readActions(body, rbac.Request{Principal: q.subject, Tenant: r.Tenant(), Scope: q.scope, Attributes: known})
 	return q, err
 }
 

@@ -98,7 +98,7 @@ func readQuestion(r *arm.Request) (q rbac.Request, err error) {
 	if q.Principal, err = id.ParseObject(principal); err != nil || q.Action == "" {
 		return q, arm.ErrContent.With("The members 'principalId', a GUID, and 'action' are required.")
 	}
-	q.Scope = r.Target
+	q.Scope, q.Tenant = r.Target, r.Tenant()
 	return q, nil
 }
 
