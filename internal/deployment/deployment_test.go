@@ -58,6 +58,22 @@ func (p *platform) Do(_ context.Context, c Call) (int, []byte, error) {
 	return 201, []byte(`{"location":"local","properties":{"name":"` + at.Name() + `"}}`), nil
 }
 
+// busy waits until a request is under way.
+func (p *platform) busy(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		p.mu.Lock()
+		under := p.under
+		p.mu.Unlock()
+		if under > 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing was begun")
+		}
+	}
+}
+
 // Check implements Caller.
 func (p *platform) Check(context.Context, Call) error { return nil }
 
@@ -232,6 +248,7 @@ func TestARunningDeploymentCanBeSeenAndCanceledAndNotReplaced(t *testing.T) {
 	if _, err := b.Delete(t.Context(), req.ID); !errors.Is(err, ErrActive) {
 		t.Errorf("deleted: %v", err)
 	}
+	p.busy(t)
 	check1(t, b.Cancel(t.Context(), req.ID))
 	p.gate <- struct{}{} // what has begun is finished
 	d := b.until(req.ID, Canceled)
@@ -255,6 +272,7 @@ func TestAStoppedServerFailsWhatItDidNotFinish(t *testing.T) {
 	req := b.request("d", p, "slow1", "next<slow1")
 	_, _, err := b.Start(t.Context(), req)
 	check1(t, err)
+	p.busy(t)
 	b.mu.Lock()
 	r := b.active[req.ID.Key()]
 	b.mu.Unlock()
