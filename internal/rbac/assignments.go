@@ -95,8 +95,12 @@ func (s *Service) checkPrincipal(ctx context.Context, n NewAssignment) (Principa
 	return kind, nil
 }
 
-// TypeOf returns what a principal is; UnknownType for one that the directory does not hold.
-func (s *Service) TypeOf(ctx context.Context, principal id.Object) (PrincipalType, error) {
+// TypeOf returns what a principal of a tenant is; UnknownType for one that it does not hold.
+func (s *Service) TypeOf(ctx context.Context, tenant id.Tenant, principal id.Object) (PrincipalType, error) {
+	foreign, err := s.foreign(ctx, Request{Tenant: tenant, Principal: principal})
+	if err != nil || foreign {
+		return UnknownType, err
+	}
 	kind, found, err := s.directory.PrincipalType(ctx, principal)
 	if err == nil && !found {
 		kind = UnknownType

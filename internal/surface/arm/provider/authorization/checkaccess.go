@@ -84,7 +84,7 @@ func (p *authorizationProvider) checkAccess(ctx context.Context, r *arm.Request)
 				PrincipalType: string(held.PrincipalType), Scope: held.Scope.String(), Condition: orNull(held.Condition), ConditionVersion: orNull(held.ConditionVersion)}
 		}
 		if d.Deny != nil {
-			deny, err := p.newDeny(ctx, d.Deny)
+			deny, err := p.newDeny(ctx, r.Tenant(), d.Deny)
 			if err != nil {
 				return arm.Response{}, err
 			}

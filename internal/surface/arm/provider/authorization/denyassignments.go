@@ -42,7 +42,7 @@ type wirePrincipal struct {
 }
 
 // newDeny shapes a deny assignment.
-func (p *authorizationProvider) newDeny(ctx context.Context, d *rbac.DenyAssignment) (wireDeny, error) {
+func (p *authorizationProvider) newDeny(ctx context.Context, tenant id.Tenant, d *rbac.DenyAssignment) (wireDeny, error) {
 	w := wireDeny{ID: d.ID(), Name: string(d.Name), Type: "Microsoft.Authorization/denyAssignments", Properties: denyProperties{
 		Name: d.DisplayName, Description: orNull(d.Description), Permissions: []wirePermission{}, Scope: d.Scope.String(), ExactScope: d.ExactScope,
 		Protected: d.Protected, CreatedOn: arm.Time(d.Created), UpdatedOn: arm.Time(d.Updated),
@@ -51,22 +51,22 @@ func (p *authorizationProvider) newDeny(ctx context.Context, d *rbac.DenyAssignm
 		w.Properties.Permissions = append(w.Properties.Permissions, newPermission(block))
 	}
 	var err error
-	if w.Properties.Principals, err = p.principals(ctx, d.Principals); err != nil {
+	if w.Properties.Principals, err = p.principals(ctx, tenant, d.Principals); err != nil {
 		return w, err
 	}
-	w.Properties.ExcludePrincipals, err = p.principals(ctx, d.Exclude)
+	w.Properties.ExcludePrincipals, err = p.principals(ctx, tenant, d.Exclude)
 	return w, err
 }
 
 // principals shapes principals with their types.
-func (p *authorizationProvider) principals(ctx context.Context, list []id.Object) ([]wirePrincipal, error) {
+func (p *authorizationProvider) principals(ctx context.Context, tenant id.Tenant, list []id.Object) ([]wirePrincipal, error) {
 	out := []wirePrincipal{}
 	for _, o := range list {
 		if o == rbac.Everyone {
 			out = append(out, wirePrincipal{string(o), "SystemDefined"})
 			continue
 		}
-		kind, err := p.RBAC.TypeOf(ctx, o)
+		kind, err := p.RBAC.TypeOf(ctx, tenant, o)
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +98,7 @@ func (p *authorizationProvider) listDenies(ctx context.Context, r *arm.Request) 
 				return nil, err
 			}
 		}
-		return p.newDeny(ctx, d)
+		return p.newDeny(ctx, r.Tenant(), d)
 	})
 }
 
@@ -122,12 +122,12 @@ func (p *authorizationProvider) getDeny(ctx context.Context, r *arm.Request) (ar
 	if err != nil {
 		return arm.Response{}, err
 	}
-	return p.answerDeny(ctx, http.StatusOK, d)
+	return p.answerDeny(ctx, r, http.StatusOK, d)
 }
 
 // answerDeny answers with a deny assignment.
-func (p *authorizationProvider) answerDeny(ctx context.Context, status int, d *rbac.DenyAssignment) (arm.Response, error) {
-	w, err := p.newDeny(ctx, d)
+func (p *authorizationProvider) answerDeny(ctx context.Context, r *arm.Request, status int, d *rbac.DenyAssignment) (arm.Response, error) {
+	w, err := p.newDeny(ctx, r.Tenant(), d)
 	return arm.Response{Status: status, Body: w}, err
 }
 
@@ -141,7 +141,7 @@ func (p *authorizationProvider) putDeny(ctx context.Context, r *arm.Request) (ar
 	if err != nil {
 		return arm.Response{}, err
 	}
-	return p.answerDeny(ctx, http.StatusCreated, stored)
+	return p.answerDeny(ctx, r, http.StatusCreated, stored)
 }
 
 // readDeny reads the body of a PUT by the exact names of its members (S-63).
@@ -220,5 +220,5 @@ func (p *authorizationProvider) deleteDeny(ctx context.Context, r *arm.Request) 
 	if err != nil {
 		return arm.Response{}, err
 	}
-	return p.answerDeny(ctx, http.StatusOK, d)
+	return p.answerDeny(ctx, r, http.StatusOK, d)
 }

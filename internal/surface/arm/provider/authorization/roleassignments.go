@@ -160,7 +160,7 @@ func (p *authorizationProvider) askToAssign(ctx context.Context, r *arm.Request,
 	if err != nil {
 		return nil
 	}
-	kind, err := p.RBAC.TypeOf(ctx, object)
+	kind, err := p.RBAC.TypeOf(ctx, r.Tenant(), object)
 	q.Attributes = rbac.AssignmentAttributes(rbac.OfRequest, named, string(object), kind)
 	return err
 }
