@@ -24,7 +24,7 @@ func TestConcurrentWritersSeeTheirOwnWrites(t *testing.T) {
 					return
 				default:
 				}
-				_, _, err := w.ServicePrincipals(t.Context(), tenant.ID, "", 10, func(directory.ServicePrincipal) bool { return true })
+				_, err := w.AllServicePrincipals(t.Context(), tenant.ID)
 				if err != nil {
 					t.Error(err)
 					return

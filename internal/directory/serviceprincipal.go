@@ -241,29 +241,3 @@ func (d *Directory) TenantOf(ctx context.Context, object id.Object) (id.Tenant, 
 	}
 	return "", false, nil
 }
-
-// ServicePrincipals returns the live service principals of the tenant that match accepts,
-// ordered by id, from the first behind after (exclusive; "" starts) up to limit; more says
-// that another one follows. match must be quick and must not call the Directory.
-func (d *Directory) ServicePrincipals(ctx context.Context, tenant id.Tenant, after id.Object, limit int, match func(ServicePrincipal) bool) (page []ServicePrincipal, more bool, err error) {
-	s, err := d.cache.read(ctx)
-	if err != nil {
-		return nil, false, err
-	}
-	ordered := s.ordered[tenant] // never changed in place, so the lock is not needed while matching
-	d.cache.done()
-	from, found := slices.BinarySearchFunc(ordered, after, func(sp *ServicePrincipal, o id.Object) int { return compareObjects(sp.ID, o) })
-	if found {
-		from++
-	}
-	for _, sp := range ordered[from:] {
-		if !match(*sp) {
-			continue
-		}
-		if len(page) == limit {
-			return page, true, nil
-		}
-		page = append(page, *sp)
-	}
-	return page, false, nil
-}

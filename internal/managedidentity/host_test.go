@@ -94,7 +94,13 @@ func TestUnknownIdentityLeavesNothingBehind(t *testing.T) {
 		if _, err := f.resources.Get(t.Context(), f.vm("v")); !errors.Is(err, resource.ErrNotFound) {
 			t.Errorf("the host was written: %v", err)
 		}
-		all, _, err := f.directory.ServicePrincipals(t.Context(), f.tenant, "", 1000, func(sp directory.ServicePrincipal) bool { return sp.Kind == directory.KindManagedIdentity })
+		every, err := f.directory.AllServicePrincipals(t.Context(), f.tenant)
+		var all []*directory.ServicePrincipal
+		for _, sp := range every {
+			if sp.Kind == directory.KindManagedIdentity {
+				all = append(all, sp)
+			}
+		}
 		if err != nil || len(all) != 0 {
 			t.Errorf("service principals %+v, %v", all, err)
 		}

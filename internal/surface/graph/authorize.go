@@ -72,18 +72,18 @@ func (m *Room) named(r *api.Request, param string) (id.Object, error) {
 	}
 	object, err := id.ParseObject(text)
 	if err != nil || !byApp {
-		return object, nil //nolint:nilerr // a key that is no id names nothing that could be owned
+		return object, nil // a key that is no id names nothing that could be owned
 	}
 	if r.Is("applications") {
 		a, err := m.domain.Directory.Application(r.Context(), r.Tenant(), id.App(object))
 		if err != nil {
-			return "", nil //nolint:nilerr // as above
+			return "", nil // as above
 		}
 		return a.ID, nil
 	}
 	sp, err := m.domain.Directory.ServicePrincipalByApp(r.Context(), r.Tenant(), id.App(object))
 	if err != nil {
-		return "", nil //nolint:nilerr // as above
+		return "", nil // as above
 	}
 	return sp.ID, nil
 }

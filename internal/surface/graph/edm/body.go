@@ -3,8 +3,6 @@ package edm
 import (
 	"encoding/json"
 	"strings"
-
-	"github.com/sealring/sealring/internal/fault"
 )
 
 // Body is a JSON object that a client sent.
@@ -107,6 +105,3 @@ func decode[T any](name string, value json.RawMessage, form string) (T, error) {
 	}
 	return out, nil
 }
-
-// Invalid is a domain's refusal of a value, said as Graph says it. Errors: ErrProperty.
-func Invalid(err error) error { return ErrProperty.With("%s", fault.Message(err)) }

@@ -40,7 +40,7 @@ func Routes(d *model.Domain, log *audit.Log) []api.Route {
 
 // rows is a log as a source of entities, newest first.
 type rows struct {
-	ctx    context.Context //nolint:containedctx // lives as long as the answer
+	ctx    context.Context // of the request that is answered
 	log    *audit.Log
 	filter audit.Filter
 	entity func(*audit.Stored) (edm.Entity, bool)
