@@ -140,19 +140,34 @@ func (d Deps) makeKubeletIdentity(ctx context.Context, _ *arm.Request, res resou
 	}})
 }
 
-// removeNodeGroup deletes the group of a deleted cluster's nodes, if the cluster made it.
-func (d Deps) removeNodeGroup(ctx context.Context, was resource.Resource) error {
-	name, err := tracked.Decode(was.Properties).Text("nodeResourceGroup")
+// nodeGroup finds the group of a cluster's nodes, if the cluster made it; the zero ID if not.
+func (d Deps) nodeGroup(ctx context.Context, cluster resource.Resource) (resource.ID, error) {
+	name, err := tracked.Decode(cluster.Properties).Text("nodeResourceGroup")
 	if err != nil || name == "" {
+		return resource.ID{}, err
+	}
+	group, err := d.Resources.Group(ctx, resource.GroupID(cluster.ID.Subscription(), name))
+	if errors.Is(err, resource.ErrGroupNotFound) || err == nil && !strings.EqualFold(group.ManagedBy, cluster.ID.String()) {
+		return resource.ID{}, nil
+	}
+	return group.ID, err
+}
+
+// freeNodeGroup refuses to delete a cluster whose group of nodes is locked: it goes, too.
+func (d Deps) freeNodeGroup(ctx context.Context, r *arm.Request, was resource.Resource) error {
+	group, err := d.nodeGroup(ctx, was)
+	if err != nil || group.IsZero() {
 		return err
 	}
-	group, err := d.Resources.Group(ctx, resource.GroupID(was.ID.Subscription(), name))
-	if errors.Is(err, resource.ErrGroupNotFound) || err == nil && !strings.EqualFold(group.ManagedBy, was.ID.String()) {
-		return nil
-	}
-	if err != nil {
+	return r.Unlocked(ctx, group, true)
+}
+
+// removeNodeGroup deletes the group of a deleted cluster's nodes.
+func (d Deps) removeNodeGroup(ctx context.Context, was resource.Resource) error {
+	group, err := d.nodeGroup(ctx, was)
+	if err != nil || group.IsZero() {
 		return err
 	}
-	_, err = d.Identities.DeleteGroup(ctx, group.ID)
+	_, err = d.Identities.DeleteGroup(ctx, group)
 	return err
 }

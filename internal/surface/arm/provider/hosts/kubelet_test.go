@@ -45,6 +45,10 @@ func TestAClusterTakesNoGroupOfOthers(t *testing.T) {
 	if got := f.OK("owner", "PUT", nodes, `{"location":"local","tags":{"a":"b"}}`); got.At("managedBy") != path {
 		t.Errorf("group %s", got.Text)
 	}
+	lock := nodes + "/providers/Microsoft.Authorization/locks/keep"
+	f.OK("owner", "PUT", lock, `{"properties":{"level":"CanNotDelete"}}`)
+	f.Do("cook", "DELETE", path, "").Want(409, "ScopeLocked")
+	f.OK("owner", "DELETE", lock, "")
 	f.OK("cook", "DELETE", path, "")
 	f.OK("owner", "GET", foreign, "")
 }

@@ -19,7 +19,7 @@ const clusters = "Microsoft.ContainerService/managedClusters"
 func containerService(d Deps) arm.Provider {
 	cluster := tracked.Type{Deps: d.Deps, Kind: clusters, Name: lettersDigits63, Deleted: http.StatusNoContent,
 		Made:    []string{"powerState", "fqdn", "currentKubernetesVersion"},
-		Prepare: d.prepareCluster, Settle: d.settleCluster, Show: d.showCluster, After: d.makeKubeletIdentity, Gone: d.removeNodeGroup}
+		Prepare: d.prepareCluster, Settle: d.settleCluster, Show: d.showCluster, After: d.makeKubeletIdentity, Leave: d.freeNodeGroup, Gone: d.removeNodeGroup}
 	pools := tracked.Embedded{Deps: d.Deps, Parent: clusters, Type: "agentPools", Member: "agentPoolProfiles", Flat: true, Show: showPool}
 	routes := pools.Routes()
 	for _, verb := range []string{"listClusterUserCredential", "listClusterAdminCredential", "listClusterMonitoringUserCredential"} {

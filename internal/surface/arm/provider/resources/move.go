@@ -68,6 +68,14 @@ func (p *resourcesProvider) move(ctx context.Context, r *arm.Request, dry bool) 
 	if err := r.Unlocked(ctx, target, false); err != nil {
 		return arm.Response{}, err
 	}
+	if err := r.Unlocked(ctx, target, false); err != nil {
+		return arm.Response{}, err
+	}
+	for _, one := range resources { // it is gone from where it was, and its locks with it
+		if err := r.Unlocked(ctx, one, true); err != nil {
+			return arm.Response{}, err
+		}
+	}
 	if err := p.Identities.Move(ctx, managedidentity.Move{From: r.Target, Resources: resources, To: target, Dry: dry}); err != nil {
 		return arm.Response{}, err
 	}

@@ -95,6 +95,12 @@ func TestMove(t *testing.T) {
 		f.OK("owner", "GET", app, "") // nothing of all that moved it
 		f.Person("mover", armtest.Contributor, armtest.Group)
 		f.Do("mover", "POST", armtest.Group+"/moveResources", moveBody(other, app)).Want(403, "AuthorizationFailed")
+		for _, scope := range []string{app, other} { // a lock forbids to take things away, and to bring them
+			level := map[bool]string{true: "CanNotDelete", false: "ReadOnly"}[scope == app]
+			f.OK("owner", "PUT", scope+"/providers/Microsoft.Authorization/locks/keep", `{"properties":{"level":"`+level+`"}}`)
+			f.Do("owner", "POST", armtest.Group+"/moveResources", moveBody(other, app)).Want(409, "ScopeLocked")
+			f.OK("owner", "DELETE", scope+"/providers/Microsoft.Authorization/locks/keep", "")
+		}
 		f.Do("owner", "POST", armtest.Group+"/moveResources", moveBody(strings.ToUpper(other), app)).Want(204, "")
 
 		f.Do("owner", "GET", app, "").Want(404, "ResourceNotFound")

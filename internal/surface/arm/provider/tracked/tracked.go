@@ -56,6 +56,8 @@ type Type struct {
 	// After runs behind a successful PUT or PATCH with the request's properties, and returns
 	// what is answered. Nil does nothing.
 	After func(ctx context.Context, r *arm.Request, res resource.Resource, props arm.Object) (resource.Resource, error)
+	// Leave runs before a DELETE of what is there, and may refuse it. Nil does nothing.
+	Leave func(ctx context.Context, r *arm.Request, was resource.Resource) error
 	// Gone runs behind a successful DELETE of what was there. Nil does nothing.
 	Gone func(ctx context.Context, was resource.Resource) error
 }
@@ -165,9 +167,14 @@ func (t Type) afterwards(ctx context.Context, r *arm.Request, res resource.Resou
 // delete removes the resource, what lies below it and their identities.
 func (t Type) delete(ctx context.Context, r *arm.Request) (arm.Response, error) {
 	var was resource.Resource
-	if t.Returns || t.Gone != nil {
+	if t.Returns || t.Leave != nil || t.Gone != nil {
 		var err error
 		if was, err = t.Resources.Get(ctx, r.Target); err != nil && !errors.Is(err, resource.ErrNotFound) {
+			return arm.Response{}, err
+		}
+	}
+	if t.Leave != nil && !was.ID.IsZero() {
+		if err := t.Leave(ctx, r, was); err != nil {
 			return arm.Response{}, err
 		}
 	}

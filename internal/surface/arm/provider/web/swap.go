@@ -45,6 +45,9 @@ func (p *webProvider) swap(ctx context.Context, r *arm.Request) (arm.Response, e
 	if !allowed {
 		return arm.Response{}, r.DenyAt(other)
 	}
+	if err := r.Unlocked(ctx, other, false); err != nil {
+		return arm.Response{}, err
+	}
 	sticky, err := p.sticky(ctx, app)
 	if err != nil {
 		return arm.Response{}, err
