@@ -3,11 +3,9 @@ package rbac
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
-	"github.com/sealring/sealring/internal/rbac/pattern"
 	"github.com/sealring/sealring/internal/rbac/permission"
 )
 
@@ -66,7 +64,7 @@ const (
 func (p *Policy) smallestGrant(r Request, action []byte) *Grant {
 	var best *Definition
 	var bestKey []int
-	var known operations
+	var known permission.Operations
 	for _, d := range p.roles.definitions { // by name
 		if d.Type != BuiltIn {
 			continue
@@ -74,10 +72,10 @@ func (p *Policy) smallestGrant(r Request, action []byte) *Grant {
 		if c := d.coverage(action, r.Data); c.kind != "" {
 			continue
 		}
-		if known.control == nil {
+		if known.IsZero() {
 			known = p.operations()
 		}
-		key := []int{rankOf(d, action), known.grantedBy(d), tieBreak(d)}
+		key := []int{rankOf(d, action), known.GrantedBy(d.Permissions), tieBreak(d)}
 		if best == nil || slices.Compare(key, bestKey) < 0 {
 			best, bestKey = d, key
 		}
@@ -114,51 +112,15 @@ func tieBreak(d *Definition) int {
 	return 1
 }
 
-// operations are the folded names of operations, by plane.
-type operations struct{ control, data [][]byte }
-
 // operations collects what the built-in roles name without a star.
-func (p *Policy) operations() operations {
-	control, data := map[string]bool{}, map[string]bool{}
-	collect := func(into map[string]bool, patterns ...[]string) {
-		for _, text := range slices.Concat(patterns...) {
-			if !strings.Contains(text, "*") {
-				into[string(pattern.Fold(nil, text))] = true
-			}
-		}
-	}
+func (p *Policy) operations() (all permission.Operations) {
 	for _, d := range p.roles.definitions {
 		if d.Type != BuiltIn {
 			continue
 		}
 		for _, b := range d.Permissions {
-			collect(control, b.Actions, b.NotActions)
-			collect(data, b.DataActions, b.NotDataActions)
+			all.Add(b)
 		}
 	}
-	list := func(names map[string]bool) [][]byte {
-		all := [][]byte{}
-		for name := range maps.Keys(names) {
-			all = append(all, []byte(name))
-		}
-		return all
-	}
-	return operations{list(control), list(data)}
-}
-
-// grantedBy counts the operations a role grants on both planes, and its stars.
-func (o operations) grantedBy(d *Definition) int {
-	role := permission.Compile(d.Permissions)
-	count := role.Stars()
-	for _, name := range o.control {
-		if role.Covers(name, false) != permission.Never {
-			count++
-		}
-	}
-	for _, name := range o.data {
-		if role.Covers(name, true) != permission.Never {
-			count++
-		}
-	}
-	return count
+	return all
 }
