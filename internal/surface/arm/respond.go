@@ -77,6 +77,7 @@ func (resp Response) write(w http.ResponseWriter, r *http.Request) error {
 	}
 	if resp.Operation+resp.Location != "" {
 		w.Header().Set("Retry-After", pollSeconds)
+		w.Header().Del("X-Go-Azure-Sdk-Skip-Polling-Delay") // it would ask without a pause
 	}
 	if resp.Warning != "" {
 		w.Header().Set("Warning", `299 sealring "`+strings.ReplaceAll(resp.Warning, `"`, `'`)+`"`)
