@@ -30,7 +30,7 @@ type domain struct {
 
 // newDomain wires them over an open store. audiences are further names of the built-in
 // resources; a command that issues no tokens needs none.
-func newDomain(c Config, db *store.DB, log *audit.Log, sealer *seal.Sealer, audiences []directory.Audience) (d domain, err error) {
+func newDomain(c Config, in installation, db *store.DB, log *audit.Log, sealer *seal.Sealer, audiences []directory.Audience) (d domain, err error) {
 	ids := id.NewSource(c.Rand)
 	d.directory, err = directory.New(directory.Config{
 		Store: db, Audit: log, IDs: ids, Rand: c.Rand, Now: c.Now, Audiences: audiences, Hasher: sealer,
@@ -38,7 +38,7 @@ func newDomain(c Config, db *store.DB, log *audit.Log, sealer *seal.Sealer, audi
 	if err != nil {
 		return d, err
 	}
-	if d.trust, err = trust.New(trust.Config{Store: db, Audit: log, Directory: d.directory, IDs: ids, Now: c.Now, Limit: c.federatedLimit()}); err != nil {
+	if d.trust, err = trust.New(trust.Config{Store: db, Audit: log, Directory: d.directory, IDs: ids, Now: c.Now, Limit: c.federatedLimit(), Restored: in.restored}); err != nil {
 		return d, err
 	}
 	if d.relations, err = relation.New(relation.Config{Store: db, Audit: log, Directory: d.directory, IDs: ids, Now: c.Now}); err != nil {

@@ -243,7 +243,7 @@ func (s *Server) buildDomain(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.domain, err = newDomain(s.c, s.db, s.audit, s.sealer, s.audiences()); err != nil {
+	if s.domain, err = newDomain(s.c, s.in, s.db, s.audit, s.sealer, s.audiences()); err != nil {
 		return err
 	}
 	verifier, err := token.NewVerifier(token.VerifierConfig{Authority: s.in.url("login"), Keys: s.keys, Revoked: s.keys.Revoked, Now: s.c.Now, Skew: token.MaxSkew})

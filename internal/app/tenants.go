@@ -111,7 +111,7 @@ type Estate struct {
 
 // Estate opens the tenants and subscriptions. Errors: those of reading the store.
 func (o *Offline) Estate() (*Estate, error) {
-	d, err := newDomain(o.c, o.Store, o.Audit, o.Sealer, nil)
+	d, err := newDomain(o.c, o.in, o.Store, o.Audit, o.Sealer, nil)
 	return &Estate{o, founder{o.Store, d}}, err
 }
 

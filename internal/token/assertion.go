@@ -60,6 +60,7 @@ type Assertion struct {
 	Client  id.App
 	JTI     string // may be empty
 	Expires time.Time
+	Begins  time.Time // zero: it does not say
 	// Thumbprint is the SHA-256 of the certificate that signed it, base64url.
 	Thumbprint string
 	// Digest names the assertion for single use, as UnverifiedAssertion.Digest does.
@@ -134,7 +135,7 @@ func VerifyClientAssertion(text string, want Expect) (Assertion, error) {
 	whole := UnverifiedAssertion{Issuer: c.iss, ID: c.jti, u: u}
 	return Assertion{
 		Digest: whole.Digest(),
-		Client: want.Client, JTI: c.jti, Expires: time.Unix(c.exp, 0).UTC(),
+		Client: want.Client, JTI: c.jti, Expires: time.Unix(c.exp, 0).UTC(), Begins: c.begins(),
 		Thumbprint: base64.RawURLEncoding.EncodeToString(sum[:]),
 	}, nil
 }
@@ -273,6 +274,14 @@ func readAssertion(payload []byte) (assertionClaims, error) {
 		return nil
 	})
 	return c, err
+}
+
+// begins is from when on the assertion is meant; zero where it does not say.
+func (c *assertionClaims) begins() time.Time {
+	if c.nbf == 0 && c.iat == 0 {
+		return time.Time{}
+	}
+	return time.Unix(max(c.nbf, c.iat), 0).UTC()
 }
 
 // inTime checks the instants of c. A refusal says by how much the clocks differ, in

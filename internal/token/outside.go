@@ -90,6 +90,9 @@ func (a *UnverifiedAssertion) Claim(name string) (string, bool) {
 	return text, ok && text != ""
 }
 
+// Begins is from when on it is meant, as it says; zero where it does not.
+func (a *UnverifiedAssertion) Begins() time.Time { return a.claims.begins() }
+
 // Expires is when it ends, as it says.
 func (a *UnverifiedAssertion) Expires() time.Time { return time.Unix(a.claims.exp, 0).UTC() }
 

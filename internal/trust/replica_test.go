@@ -62,7 +62,7 @@ func TestTwoServersAgree(t *testing.T) {
 	var all sync.WaitGroup
 	for n := range 50 {
 		all.Go(func() {
-			err := servers[n%2].UseAssertion(t.Context(), app.App, []byte("digest"), noon.Add(time.Hour))
+			err := servers[n%2].UseAssertion(t.Context(), app.App, trust.Use{Digest: []byte("digest"), Expires: noon.Add(time.Hour)})
 			if err == nil {
 				won.Add(1)
 			} else if !errors.Is(err, trust.ErrAssertionUsed) {

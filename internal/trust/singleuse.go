@@ -48,19 +48,37 @@ func (s *Service) SingleUseAssertions(ctx context.Context, app id.App) (bool, er
 	return h.once, err
 }
 
-// UseAssertion notes that an assertion is used, named by a digest, until it expires; of any
-// number of uses, on any replica, one succeeds. It takes a transaction of its own and does
-// nothing for an application that lets assertions be reused. Errors: ErrAssertionUsed.
-func (s *Service) UseAssertion(ctx context.Context, app id.App, digest []byte, expires time.Time) error {
+// longestAssertion is how long an assertion may be used; one that does not say when it begins
+// is taken to have begun so long before it ends.
+const longestAssertion = 24 * time.Hour
+
+// Use is one use of a client assertion.
+type Use struct {
+	Digest  []byte    // names the assertion
+	Begins  time.Time // zero: it does not say
+	Expires time.Time
+}
+
+// UseAssertion notes that an assertion is used until it expires; of any number of uses, on any
+// replica, one succeeds, and of those from before a restore none. It takes a
+// transaction of its own and does nothing for an application that lets assertions be reused.
+// Errors: ErrAssertionUsed.
+func (s *Service) UseAssertion(ctx context.Context, app id.App, u Use) error {
 	once, err := s.SingleUseAssertions(ctx, app)
 	if err != nil || !once {
 		return err
+	}
+	if u.Begins.IsZero() {
+		u.Begins = u.Expires.Add(-longestAssertion)
+	}
+	if u.Begins.Before(s.restored) {
+		return ErrAssertionUsed
 	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Exec(ctx, "DELETE FROM directory_used_assertions WHERE expires_at < $1", s.now().Unix()); err != nil {
 			return fmt.Errorf("forget expired assertions: %w", err)
 		}
-		_, err := tx.Exec(ctx, "INSERT INTO directory_used_assertions (app_id, digest, expires_at) VALUES ($1, $2, $3)", string(app), digest, expires.Unix())
+		_, err := tx.Exec(ctx, "INSERT INTO directory_used_assertions (app_id, digest, expires_at) VALUES ($1, $2, $3)", string(app), u.Digest, u.Expires.Unix())
 		return err
 	})
 	if errors.Is(err, store.ErrExists) {

@@ -44,6 +44,9 @@ type Config struct {
 	Now       func() time.Time
 	// Limit is how many federated credentials an application or identity may have; 0 means 1,000.
 	Limit int
+	// Restored is when the installation was last restored from a backup; zero: never. Which
+	// assertions were used between the backup and then, nobody knows any more.
+	Restored time.Time
 }
 
 // Service keeps federated credentials. It is safe for concurrent use.
@@ -53,6 +56,7 @@ type Service struct {
 	applications applications
 	ids          *id.Source
 	now          func() time.Time
+	restored     time.Time
 	limit        int
 
 	mu     sync.Mutex // guards owners
@@ -78,7 +82,7 @@ func New(c Config) (*Service, error) {
 	if c.Store == nil || c.Audit == nil || c.Directory == nil || c.IDs == nil || c.Now == nil {
 		return nil, errors.New("trust: Store, Audit, Directory, IDs and Now are needed")
 	}
-	s := &Service{db: c.Store, audit: c.Audit, applications: c.Directory, ids: c.IDs, now: c.Now, limit: cmp.Or(c.Limit, maxFederated), owners: map[id.App]*owner{}}
+	s := &Service{db: c.Store, audit: c.Audit, applications: c.Directory, ids: c.IDs, now: c.Now, restored: c.Restored, limit: cmp.Or(c.Limit, maxFederated), owners: map[id.App]*owner{}}
 	c.Store.Subscribe(Topic, func(keys []string) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

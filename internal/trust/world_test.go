@@ -39,6 +39,18 @@ func newWorld(t *testing.T, db *store.DB) *world {
 // newLimited makes a world with a limit of federated credentials.
 func newLimited(t *testing.T, db *store.DB, limit int) *world {
 	t.Helper()
+	return newWith(t, db, trust.Config{Limit: limit})
+}
+
+// newRestored makes a world that came from a backup.
+func newRestored(t *testing.T, db *store.DB, at time.Time) *world {
+	t.Helper()
+	return newWith(t, db, trust.Config{Restored: at})
+}
+
+// newWith makes a world with further settings.
+func newWith(t *testing.T, db *store.DB, c trust.Config) *world {
+	t.Helper()
 	w := &world{t: t, db: db, now: noon}
 	now := func() time.Time { return w.now }
 	log, err := audit.New(audit.Config{Store: db, Server: "s1", Now: now})
@@ -49,7 +61,8 @@ func newLimited(t *testing.T, db *store.DB, limit int) *world {
 	if w.dir, err = directory.New(directory.Config{Store: db, Audit: log, IDs: ids, Rand: rand.Reader, Now: now, Hasher: noHash{}}); err != nil {
 		t.Fatal(err)
 	}
-	if w.Service, err = trust.New(trust.Config{Store: db, Audit: log, Directory: w.dir, IDs: ids, Now: now, Limit: limit}); err != nil {
+	c.Store, c.Audit, c.Directory, c.IDs, c.Now = db, log, w.dir, ids, now
+	if w.Service, err = trust.New(c); err != nil {
 		t.Fatal(err)
 	}
 	return w

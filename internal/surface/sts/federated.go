@@ -10,6 +10,7 @@ import (
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/surface/sts/aadsts"
 	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // federated decides about assertions of outside issuers; *federation.Verifier is one.
@@ -49,7 +50,8 @@ func (m *Room) authenticateFederated(ctx context.Context, q clientRequest, app i
 	}
 	return sp, proof{
 		auth: token.AuthAssertion, credential: "federated", keyID: by.ID, federated: true,
-		issuer: a.Issuer, subject: a.Subject, tokenID: a.ID, digest: a.Digest(), expires: a.Expires().Add(token.MaxSkew),
+		issuer: a.Issuer, subject: a.Subject, tokenID: a.ID,
+		use: trust.Use{Digest: a.Digest(), Begins: a.Begins(), Expires: a.Expires().Add(token.MaxSkew)},
 	}, nil
 }
 

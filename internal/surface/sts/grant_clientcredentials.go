@@ -17,6 +17,7 @@ import (
 	"github.com/sealring/sealring/internal/surface/sts/aadsts"
 	"github.com/sealring/sealring/internal/surface/sts/limit"
 	"github.com/sealring/sealring/internal/token"
+	"github.com/sealring/sealring/internal/trust"
 )
 
 // Lifetimes of application tokens are random between these, so that the tokens of a fleet
@@ -44,12 +45,10 @@ type clientRequest struct {
 
 // proof is how a client proved itself.
 type proof struct {
-	auth       string // value of appidacr
-	credential string // "secret", "certificate" or "federated", for the record
-	keyID      string // of the secret, certificate or federated credential
-	// digest and expires name a client assertion where it may work once only.
-	digest  []byte
-	expires time.Time
+	auth       string    // value of appidacr
+	credential string    // "secret", "certificate" or "federated", for the record
+	keyID      string    // of the secret, certificate or federated credential
+	use        trust.Use // of a client assertion, where it may work once only
 	// What a federated assertion said.
 	federated                bool
 	issuer, subject, tokenID string
@@ -80,8 +79,8 @@ func (m *Room) clientCredentials(r *http.Request, q clientRequest) (grantedToken
 		}
 		return grantedToken{}, m.refuse(r, q, app, sp, err)
 	}
-	if how.digest != nil {
-		if err := m.trust.UseAssertion(r.Context(), app, how.digest, how.expires); err != nil {
+	if how.use.Digest != nil {
+		if err := m.trust.UseAssertion(r.Context(), app, how.use); err != nil {
 			return grantedToken{}, m.refuse(r, q, app, sp, err)
 		}
 	}
@@ -136,7 +135,7 @@ func (m *Room) authenticate(ctx context.Context, q clientRequest, app id.App) (d
 	verified, err := token.VerifyClientAssertion(text, want)
 	return sp, proof{
 		auth: token.AuthAssertion, credential: "certificate", keyID: verified.Thumbprint,
-		digest: verified.Digest, expires: verified.Expires.Add(token.MaxSkew),
+		use: trust.Use{Digest: verified.Digest, Begins: verified.Begins, Expires: verified.Expires.Add(token.MaxSkew)},
 	}, err
 }
 
