@@ -257,8 +257,17 @@ func TestWhoHasNoSuchRoleCannotTakeOverWhoHas(t *testing.T) { // S-71
 		app  directory.Application
 		want int
 	}{{admin, 403}, {plain, 200}} {
-		if rec := w.send("POST", "/v1.0/applications/"+string(c.app.ID)+"/addPassword", `{}`, nil); rec.Code != c.want {
-			t.Errorf("%s: %d %s", c.app.DisplayName, rec.Code, rec.Body)
+		at := "/v1.0/applications/" + string(c.app.ID)
+		if rec := w.send("POST", at+"/addPassword", `{}`, nil); rec.Code != c.want {
+			t.Errorf("%s, a secret: %d %s", c.app.DisplayName, rec.Code, rec.Body)
+		}
+		rec := w.send("POST", at+"/federatedIdentityCredentials", `{"name":"mine","issuer":"https://i.example","subject":"s","audiences":["a"]}`, nil)
+		if denied := rec.Code == 403; denied != (c.want == 403) {
+			t.Errorf("%s, an outside issuer: %d %s", c.app.DisplayName, rec.Code, rec.Body)
+		}
+		rec = w.send("POST", at+"/owners/$ref", `{"@odata.id":"`+graphURL+`/v1.0/directoryObjects/`+string(w.caller.ID)+`"}`, nil)
+		if denied := rec.Code == 403; denied != (c.want == 403) {
+			t.Errorf("%s, an owner: %d %s", c.app.DisplayName, rec.Code, rec.Body)
 		}
 	}
 }

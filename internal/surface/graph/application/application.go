@@ -243,7 +243,7 @@ func (a *area) patch(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.guard(r, reg.App); err != nil {
+	if err := a.Guard(r, reg.App); err != nil {
 		return err
 	}
 	if err := a.Registrations.UpdateApplication(r.Context(), r.Tenant(), reg.App, change(body)); err != nil {
@@ -252,27 +252,13 @@ func (a *area) patch(w http.ResponseWriter, r *api.Request) error {
 	return api.NoContent(w)
 }
 
-// guard demands of whoever changes an application whose service principal has a directory
-// role that it could give such roles itself: who can sign in as the application has them.
-// Errors: api.ErrDenied.
-func (a *area) guard(r *api.Request, app id.App) error {
-	sp, err := a.Directory.ServicePrincipalByApp(r.Context(), r.Tenant(), app)
-	if errors.Is(err, directory.ErrServicePrincipalNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return api.Guard(r, a.Relations, sp.ID)
-}
-
 // delete serves DELETE /applications/{id}.
 func (a *area) delete(w http.ResponseWriter, r *api.Request) error {
 	reg, err := a.registrationOf(r)
 	if err != nil {
 		return err
 	}
-	if err := a.guard(r, reg.App); err != nil {
+	if err := a.Guard(r, reg.App); err != nil {
 		return err
 	}
 	if err := a.Registrations.DeleteApplication(r.Context(), r.Tenant(), reg.App); err != nil {

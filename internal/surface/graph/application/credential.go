@@ -64,7 +64,7 @@ func (a *area) addSecret(w http.ResponseWriter, r *api.Request, app id.App) erro
 	if err := r.Into(&body); err != nil {
 		return err
 	}
-	if err := a.guard(r, app); err != nil {
+	if err := a.Guard(r, app); err != nil {
 		return err
 	}
 	n, err := body.newSecret(r.Room.Now())
@@ -102,7 +102,7 @@ func (a *area) removeKeyOf(w http.ResponseWriter, r *api.Request, app id.App) er
 	if err := r.Into(&body); err != nil {
 		return err
 	}
-	if err := a.guard(r, app); err != nil {
+	if err := a.Guard(r, app); err != nil {
 		return err
 	}
 	err := a.Registrations.RemoveCredential(r.Context(), r.Tenant(), app, strings.ToLower(body.KeyID))

@@ -15,7 +15,7 @@ func (a *area) subject(r *api.Request) (id.Object, error) {
 		if err != nil {
 			return "", err
 		}
-		return reg.ID, a.guard(r, reg.App)
+		return reg.ID, a.Guard(r, reg.App)
 	}
 	sp, err := a.principalOf(r)
 	if err != nil {

@@ -195,6 +195,9 @@ func (a *area) put(w http.ResponseWriter, r *api.Request, called string, expect 
 	if err != nil {
 		return err
 	}
+	if err := a.Guard(r, app); err != nil {
+		return err
+	}
 	sent := body.Take("name")
 	c, created, err := a.Trust.PutFederatedCredential(r.Context(), trust.FederatedWrite{
 		Tenant: r.Tenant(), App: app, Name: called, Expect: expect,
@@ -225,6 +228,9 @@ func (a *area) delete(w http.ResponseWriter, r *api.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := a.Guard(r, app); err != nil {
+		return err
+	}
 	if err := a.Trust.RemoveFederatedCredential(r.Context(), r.Tenant(), app, name(r)); err != nil {
 		return translate(err, name(r))
 	}
@@ -253,6 +259,9 @@ func (a *area) singleUse(w http.ResponseWriter, r *api.Request) error {
 func (a *area) setSingleUse(w http.ResponseWriter, r *api.Request) error {
 	app, err := a.application(r)
 	if err != nil {
+		return err
+	}
+	if err := a.Guard(r, app); err != nil {
 		return err
 	}
 	var body singleUseBody

@@ -13,6 +13,7 @@ import (
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/registration"
 	"github.com/sealring/sealring/internal/relation"
+	"github.com/sealring/sealring/internal/surface/graph/api"
 	"github.com/sealring/sealring/internal/surface/graph/edm"
 	"github.com/sealring/sealring/internal/trust"
 )
@@ -149,3 +150,17 @@ func Entities(l []edm.Entity) edm.Source {
 
 // Principals are the types of members, owners and getByIds.
 var Principals = []*edm.Type{ServicePrincipalType, UserType, GroupType, ApplicationType, DirectoryRoleType}
+
+// Guard demands of whoever changes an application whose service principal has a directory role
+// that it could give such roles itself: who can sign in as the application has them. Errors:
+// api.ErrDenied.
+func (d *Domain) Guard(r *api.Request, app id.App) error {
+	sp, err := d.Directory.ServicePrincipalByApp(r.Context(), r.Tenant(), app)
+	if errors.Is(err, directory.ErrServicePrincipalNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return api.Guard(r, d.Relations, sp.ID)
+}
