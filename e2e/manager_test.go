@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 )
 
 // resourcesThroughTheirLives is what every SDK's clients for Resource Manager report of the
@@ -44,5 +46,28 @@ func TestResourceManagerSDKs(t *testing.T) {
 			t.Parallel()
 			same(t, p.in(t).steps("manager", sdk.command, "armlife", p.ResourceManager, p.SubscriptionID, p.TenantID, fmt.Sprint(10+i)), resourcesThroughTheirLives)
 		})
+	}
+}
+
+// CP-31: 2,500 identities are listed without a gap or a repetition, by the Go client's pager
+// and by az.
+func TestLongLists(t *testing.T) {
+	t.Parallel()
+	if !alone(t, 5*time.Minute) {
+		return
+	}
+	p := start(t)
+	_, object := p.site("manager", true)
+	p.grant(object, "Contributor", "/subscriptions/"+p.SubscriptionID)
+	same(t, p.steps("manager", sdks[0].command, "armpages", p.ResourceManager, p.SubscriptionID, "many", "2500"), `{"listed":2500,"different":2500,"several_pages":true}`)
+	a := p.azure(t, "--app", "ops")
+	a.register()
+	a.signIn()
+	names := map[string]bool{}
+	for _, name := range strings.Fields(a.ok("identity list -g many --query '[].name' -o tsv")) {
+		names[name] = true
+	}
+	if len(names) != 2500 {
+		t.Errorf("az lists %d identities", len(names))
 	}
 }

@@ -38,21 +38,29 @@ type management struct {
 // armLife takes resources of every kind through their lives, with the clients' default
 // pollers and pagers. manager is Resource Manager's address; number two digits.
 func armLife(ctx context.Context, manager, subscription, tenant, number string) (answer, error) {
-	cred, err := credential("dac", [2]string{})
+	m, err := newManagement(manager, subscription)
 	if err != nil {
 		return answer{}, err
 	}
-	options := &arm.ClientOptions{ClientOptions: retry}
-	options.Cloud = cloud.Configuration{ActiveDirectoryAuthorityHost: os.Getenv("AZURE_AUTHORITY_HOST"),
-		Services: map[cloud.ServiceName]cloud.ServiceConfiguration{cloud.ResourceManager: {Endpoint: manager, Audience: manager}}}
-	m := &management{life: life{steps: map[string]any{}}, cred: cred, options: options, subscription: subscription, tenant: tenant,
-		group: "sdk-" + number, number: number}
+	m.tenant, m.group, m.number = tenant, "sdk-"+number, number
 	for _, part := range []func(context.Context){m.groups, m.identities, m.assignments, m.machines, m.sites, m.vaults, m.activity, m.removal} {
 		if part(ctx); m.err != nil {
 			return answer{}, m.err
 		}
 	}
 	return answer{OK: true, Steps: m.steps}, nil
+}
+
+// newManagement makes what every client takes: who signs in, and where Resource Manager is.
+func newManagement(manager, subscription string) (*management, error) {
+	cred, err := credential("dac", [2]string{})
+	if err != nil {
+		return nil, err
+	}
+	options := &arm.ClientOptions{ClientOptions: retry}
+	options.Cloud = cloud.Configuration{ActiveDirectoryAuthorityHost: os.Getenv("AZURE_AUTHORITY_HOST"),
+		Services: map[cloud.ServiceName]cloud.ServiceConfiguration{cloud.ResourceManager: {Endpoint: manager, Audience: manager}}}
+	return &management{life: life{steps: map[string]any{}}, cred: cred, options: options, subscription: subscription}, nil
 }
 
 // scope is the resource id of the group.

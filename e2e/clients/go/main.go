@@ -60,7 +60,7 @@ func main() {
 		person(args[1])
 		return
 	}
-	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4, "workload": 5, "assertion": 5, "identityassertion": 5, "secretlife": 3, "secretdelete": 3, "secretlist": 2, "armlife": 5, "armdeploy": 5}
+	need := map[string]int{"secret": 3, "token": 3, "secretcred": 5, "certcred": 5, "verify": 4, "workload": 5, "assertion": 5, "identityassertion": 5, "secretlife": 3, "secretdelete": 3, "secretlist": 2, "armlife": 5, "armpages": 5, "armdeploy": 5}
 	if len(args) == 0 || need[args[0]] == 0 || len(args) < need[args[0]] {
 		fmt.Fprintln(os.Stderr, usage)
 		os.Exit(2)
@@ -92,6 +92,8 @@ func run(ctx context.Context, args []string) (answer, error) {
 		return armDeploy(ctx, args[1], args[2], args[3], args[4])
 	case "armlife":
 		return armLife(ctx, args[1], args[2], args[3], args[4])
+	case "armpages":
+		return armPages(ctx, args[1], args[2], args[3], args[4])
 	case "token":
 		if args[1] == "msal" {
 			return msalToken(ctx, args[2], selector(args[3:]))
