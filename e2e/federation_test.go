@@ -151,7 +151,7 @@ func (p *platform) accepted(token string) bool {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // only its status is looked at
+	defer resp.Body.Close()
 	return resp.StatusCode == http.StatusOK
 }
 
@@ -301,7 +301,7 @@ func (p *platform) call(token, method, url, body string, into any) int {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // what was read counts
+	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil && into != nil {
 		p.t.Fatalf("%s %s: %d, %v", method, url, resp.StatusCode, err)
 	}

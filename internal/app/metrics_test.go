@@ -14,7 +14,7 @@ import (
 // scrape reads the metrics of a server with an operations listener.
 func scrape(t *testing.T, s *running) string {
 	t.Helper()
-	answer, err := http.Get(s.Endpoints().Ops + "/metrics") //nolint:noctx // a test's own server
+	answer, err := http.Get(s.Endpoints().Ops + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (c *Client) enrol(ctx context.Context) error {
 	if err != nil {
 		return ErrNoSecret.With("cannot read %s: %v", c.at.AdminSecretFile+onceSuffix, errors.Unwrap(err))
 	}
-	defer mark.Close()
+	defer mark.Close() //nolint:errcheck // nothing was written
 	if err := syscall.Flock(int(mark.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("wait for the administrator's secret: %w", err)
 	}
@@ -87,7 +87,7 @@ func replaceFile(path, text string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already after the rename
+	defer os.Remove(f.Name()) //nolint:errcheck // gone already after the rename
 	_, err = f.WriteString(text)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err != nil {

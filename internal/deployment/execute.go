@@ -27,8 +27,8 @@ const (
 	skipped
 )
 
-// node is a resource on its way. Its fields but body and failure are of the goroutine that
-// executes; those two are guarded by exec.mu.
+// node is a resource on its way. Its fields but body are of the goroutine that executes; body is
+// guarded by exec.mu.
 type node struct {
 	r         *template.Resource
 	place     int
@@ -36,7 +36,6 @@ type node struct {
 	followers []*node
 	progress  progress
 	body      *value.Object // what it answered; nil before
-	failure   *Failure      // of reading an existing resource
 	began     time.Time
 }
 

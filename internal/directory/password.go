@@ -160,7 +160,7 @@ func newCost(memory uint32) argonCost {
 // derive returns the hash of a password: argon2id, then keyed, so that the table alone is no
 // use to who guesses.
 func (d *Directory) derive(c argonCost, salt []byte, size int, password secret.Text) []byte {
-	slow := argon2.IDKey([]byte(password.Reveal()), salt, c.passes, c.memory, c.lanes, uint32(size)) //nolint:gosec // 16 to 64, checked
+	slow := argon2.IDKey([]byte(password.Reveal()), salt, c.passes, c.memory, c.lanes, uint32(size))
 	return d.hash.MAC(passwordPurpose, append(bytes.Clone(salt), slow...))
 }
 

@@ -69,7 +69,12 @@ func keySet(keys map[string]crypto.PublicKey) []byte {
 		case *rsa.PublicKey:
 			all = append(all, fmt.Sprintf(`{"kid":%q,"kty":"RSA","use":"sig","n":%q,"e":"AQAB"}`, kid, b64(k.N)))
 		case *ecdsa.PublicKey:
-			all = append(all, fmt.Sprintf(`{"kid":%q,"kty":"EC","crv":"P-256","x":%q,"y":%q}`, kid, b64(k.X), b64(k.Y)))
+			point, err := k.Bytes() // 4, x and y
+			if err != nil {
+				panic(err)
+			}
+			half := base64.RawURLEncoding.EncodeToString
+			all = append(all, fmt.Sprintf(`{"kid":%q,"kty":"EC","crv":"P-256","x":%q,"y":%q}`, kid, half(point[1:33]), half(point[33:])))
 		}
 	}
 	return []byte(`{"keys":[` + strings.Join(all, ",") + `]}`)

@@ -176,7 +176,7 @@ func loadFamily(ctx context.Context, tx *store.Tx, name uuid.UUID) (family, erro
 	if err := json.Unmarshal([]byte(body), &f.grant); err != nil {
 		return f, fmt.Errorf("decode refresh token: %w", err)
 	}
-	f.generation, f.rotated, f.expires, f.revoked = uint32(generation), time.Unix(rotated, 0), time.Unix(expires, 0), revoked != 0 //nolint:gosec // counted from 1
+	f.generation, f.rotated, f.expires, f.revoked = uint32(generation), time.Unix(rotated, 0), time.Unix(expires, 0), revoked != 0
 	return f, nil
 }
 

@@ -130,11 +130,16 @@ func (k *wireKey) point() (*ecdsa.PublicKey, bool) {
 	if !ok || x == nil || y == nil {
 		return nil, false
 	}
-	public := &ecdsa.PublicKey{Curve: curve, X: x, Y: y}
-	if _, err := public.ECDH(); err != nil {
+	size := (curve.Params().BitSize + 7) / 8
+	if x.BitLen() > 8*size || y.BitLen() > 8*size {
 		return nil, false
 	}
-	return public, true
+	point := make([]byte, 1+2*size)
+	point[0] = 4 // uncompressed (SEC 1 §2.3.3)
+	x.FillBytes(point[1 : 1+size])
+	y.FillBytes(point[1+size:])
+	public, err := ecdsa.ParseUncompressedPublicKey(curve, point)
+	return public, err == nil
 }
 
 // number reads a base64url integer (RFC 7518 §6); nil if it is none.

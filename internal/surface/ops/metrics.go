@@ -2,7 +2,6 @@ package ops
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -62,21 +61,23 @@ type Readings struct {
 	LastBackup    time.Time // zero: never
 }
 
-// metrics reads the server when it is asked. It is a prometheus.Collector.
+// metrics shows readings. It is a prometheus.Collector.
 type metrics struct {
 	version string
-	read    func(context.Context) Readings
+	now     Readings
 }
 
-// newMetrics answers scrapes: the server's own metrics, the Go runtime's and the process's.
-func newMetrics(version string, read func(context.Context) Readings) (http.Handler, error) {
-	r := prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{metrics{version, read}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
-		if err := r.Register(c); err != nil {
-			return nil, fmt.Errorf("register metrics: %w", err)
-		}
-	}
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{}), nil
+// scraped answers scrapes: the server's own metrics, the Go runtime's and the process's. A
+// collector gets no context, so each scrape has its own.
+func scraped(version string, read func(context.Context) Readings) http.Handler {
+	runtime, process := collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), scrapeTimeout)
+		defer cancel()
+		all := prometheus.NewRegistry()
+		all.MustRegister(metrics{version, read(ctx)}, runtime, process) // three that describe nothing alike
+		promhttp.HandlerFor(all, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+	})
 }
 
 // Describe implements prometheus.Collector.
@@ -97,9 +98,7 @@ func (m metrics) Collect(ch chan<- prometheus.Metric) {
 	count := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout) // a Collector gets none
-	defer cancel()
-	now := m.read(ctx)
+	now := m.now
 	for _, r := range now.Rooms {
 		for class, n := range r.Status {
 			if n > 0 {

@@ -38,15 +38,11 @@ func New(c Config) (*Room, error) {
 	if c.Ready == nil || c.Version == "" || c.Read == nil {
 		return nil, errors.New("ops: Version, Ready and Read are needed")
 	}
-	scrape, err := newMetrics(c.Version, c.Read)
-	if err != nil {
-		return nil, err
-	}
 	r := &Room{version: c.Version, ready: c.Ready, mux: http.NewServeMux()}
 	r.mux.HandleFunc("GET /livez", r.live)
 	r.mux.HandleFunc("GET /readyz", r.readiness)
 	r.mux.HandleFunc("GET /version", r.versionInfo)
-	r.mux.Handle("GET /metrics", scrape)
+	r.mux.Handle("GET /metrics", scraped(c.Version, c.Read))
 	r.mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	r.mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	r.mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)

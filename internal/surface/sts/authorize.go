@@ -163,7 +163,7 @@ func (m *Room) readAuthorization(a *authorization, values url.Values) (err error
 		if err != nil {
 			return fail(90013, "max_age must be a number of seconds")
 		}
-		a.maxAge = time.Duration(seconds) * time.Second //nolint:gosec // 31 bits
+		a.maxAge = time.Duration(seconds) * time.Second
 	}
 	if len(a.state) > 4096 || len(a.nonce) > 512 || len(a.hint) > 320 {
 		return fail(90013, "state, nonce or login_hint is too long")
@@ -203,12 +203,11 @@ func (m *Room) answerCode(w http.ResponseWriter, r *http.Request, a authorizatio
 // answerError tells the client what went wrong (RFC 6749 §4.1.2.1); our own failures, too, so
 // that the program in front of the person does not wait for ever.
 func (m *Room) answerError(w http.ResponseWriter, r *http.Request, a authorization, err error) error {
-	kind, number, text := aadsts.Internal.Error, aadsts.Internal.Number, aadsts.Internal.Text
 	f, ok := translate(err, "")
 	if !ok {
 		return err // to the page, and to the log
 	}
-	kind, number, text = aadsts.Catalogue[f.Code].Error, f.Number(), f.Sentence()
+	kind, number, text := aadsts.Catalogue[f.Code].Error, f.Number(), f.Sentence()
 	switch kind {
 	case "invalid_grant", "unauthorized_client":
 		kind = "access_denied" // the others are errors of the token endpoint

@@ -161,8 +161,8 @@ func (e *Evaluator) run(l *lambda, args ...any) (any, error) {
 	if len(l.params) > len(args) {
 		return nil, ErrEvaluation.With("a lambda has more variables than it is given values")
 	}
-	for i, name := range l.params {
-		inner.frame.values[name] = args[i]
+	for i, arg := range args[:len(l.params)] {
+		inner.frame.values[l.params[i]] = arg
 	}
 	return inner.Eval(l.body)
 }

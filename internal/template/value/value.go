@@ -33,8 +33,8 @@ const few = 8
 // NewObject returns an object of alternating names and values; it panics on an odd count.
 func NewObject(pairs ...any) *Object {
 	o := &Object{}
-	for i := 0; i < len(pairs); i += 2 {
-		o.Set(pairs[i].(string), pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		o.Set(pair[0].(string), pair[1])
 	}
 	return o
 }

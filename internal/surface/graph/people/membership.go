@@ -31,7 +31,7 @@ func (a *area) membershipRoutes() []api.Route {
 			{Method: "GET", Path: "transitiveMemberOf/$count", Serve: a.memberOf},
 			{Method: "GET", Path: "transitiveMemberOf/{type}", Serve: a.memberOf},
 		} {
-			if set == "directoryObjects" && t.Method == "GET" {
+			if set == "directoryObjects" && t.Method == http.MethodGet {
 				continue
 			}
 			t.Path, t.Any = set+"/{id}/"+t.Path, read

@@ -28,13 +28,6 @@ func (d Deps) settleThing(_ *resource.Resource, stored, props arm.Object) {
 	d.once(stored, props, "uniqueId")
 }
 
-// osDisk is the disk that a machine without one appears to have.
-type osDisk struct {
-	OSType       string `json:"osType"`
-	Name         string `json:"name"`
-	CreateOption string `json:"createOption"`
-}
-
 // status is one line of an instance view.
 type status struct {
 	Code          string `json:"code"`
