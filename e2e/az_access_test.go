@@ -31,7 +31,7 @@ func azRoles(a *azure) {
 	a.prints(`["Owner"]`, "role assignment list --query '[?principalName==`"+a.p.AdminClientID+"`].roleDefinitionName'")
 	a.prints(`["Contributor","Reader","Vault Watcher"]`, "role assignment list --all --assignee "+principal+" --include-groups --query 'sort([].roleDefinitionName)'")
 	a.refused("RoleDefinitionHasAssignments", "role definition delete -n 'Vault Watcher'")
-	a.refused("", "role assignment create --assignee "+principal+" --role Nonsense --scope "+group)
+	a.refused("Role 'Nonsense' doesn't exist", "role assignment create --assignee "+principal+" --role Nonsense --scope "+group)
 	a.ok("role assignment delete --assignee " + principal + " --role Contributor --scope " + group)
 	a.ok("role assignment delete --assignee " + client + " --role 'Vault Watcher' --scope " + group)
 	a.prints(`[]`, "role assignment list --scope "+group)

@@ -45,7 +45,7 @@ func azContainers(a *azure) {
 	a.ok("container stop -g containers -n cg")
 	a.prints(`["cg"]`, "container list -g containers --query '[].name'")
 	a.ok("container delete -g containers -n cg -y")
-	a.refused("", "ad sp show --id "+principal)
+	a.refused("does not exist", "ad sp show --id "+principal)
 }
 
 // azKubernetes makes clusters with the identities that az gives them (CP-84).
@@ -64,7 +64,7 @@ func azKubernetes(a *azure) {
 	a.prints(`"UserAssigned"`, "aks create -g clusters -n two -l local --node-count 1 --generate-ssh-keys --assign-identity "+control+" --assign-kubelet-identity "+kubelet+" -y --query identity.type")
 	a.prints(`"`+a.value("principalId", "identity show --ids "+kubelet)+`"`, "aks show -g clusters -n two --query identityProfile.kubeletidentity.objectId")
 	a.ok("aks delete -g clusters -n one -y")
-	a.refused("", "ad sp show --id "+principal)
+	a.refused("does not exist", "ad sp show --id "+principal)
 	a.prints(`false`, "group exists -n MC_clusters_one_local")
 }
 
@@ -79,7 +79,7 @@ func azFunctions(a *azure) {
 	a.prints(`["python"]`, "functionapp config appsettings list -g functions -n e2e-fn --query '[?name==`FUNCTIONS_WORKER_RUNTIME`].value'")
 	a.ok("functionapp identity remove -g functions -n e2e-fn --identities " + user)
 	a.ok("functionapp delete -g functions -n e2e-fn")
-	a.refused("", "ad sp show --id "+principal)
+	a.refused("does not exist", "ad sp show --id "+principal)
 }
 
 // azNetworks makes machines as az does: through a template, with everything around them
@@ -95,7 +95,7 @@ func azNetworks(a *azure) {
 	a.ok("vmss create -g networks -n set -l local --image Canonical:ubuntu-24_04-lts:server:latest --admin-username me --generate-ssh-keys --orchestration-mode Uniform --instance-count 2 --assign-identity [system] --role Reader --scope " + group)
 	a.prints(`2`, "vmss list-instances -g networks -n set --query 'length(@)'")
 	a.ok("vm delete -g networks -n vm -y")
-	a.refused("", "ad sp show --id "+principal)
+	a.refused("does not exist", "ad sp show --id "+principal)
 }
 
 // azAnyHost makes hosts of every type by `az resource create` (CP-90).
@@ -125,7 +125,7 @@ func azAnyHost(a *azure) {
 		a.prints(`"b"`, "resource tag --ids "+id+" --tags a=b --query tags.a")
 		a.prints(`"`+principal+`"`, "resource show --ids "+id+" --query identity.principalId")
 		a.ok("resource delete --ids " + id)
-		a.refused("", "ad sp show --id "+principal)
+		a.refused("does not exist", "ad sp show --id "+principal)
 	}
 }
 
@@ -150,7 +150,7 @@ func azMoves(a *azure) {
 	a.prints(`"Registered"`, "provider show -n Microsoft.App --query registrationState")
 	a.ok("group delete -n from -y")
 	a.ok("group delete -n to -y")
-	a.refused("", "ad sp show --id "+principal)
+	a.refused("does not exist", "ad sp show --id "+principal)
 }
 
 // azAroundApps uses what stands around apps and machines.

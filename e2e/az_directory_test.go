@@ -64,9 +64,9 @@ func azDirectory(a *azure) {
 	a.prints(`[]`, "ad user list --upn ada@"+domain)
 
 	a.ok("ad sp delete --id " + app)
-	a.refused("", "ad sp show --id "+sp)
+	a.refused("does not exist", "ad sp show --id "+sp)
 	a.ok("ad app delete --id " + app)
-	a.refused("", "ad app show --id "+app)
+	a.refused("does not exist", "ad app show --id "+app)
 }
 
 // azForPipelines makes what pipelines sign in with: a service principal with a role, by a

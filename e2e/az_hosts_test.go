@@ -27,7 +27,7 @@ func azMachines(a *azure) {
 		a.prints(`["SystemAssigned, UserAssigned","`+principal+`"]`, command+"show"+of+" --query '[type,principalId]'")
 		a.ok(command + "remove" + of) // the system-assigned one
 		a.prints(`["UserAssigned",null]`, command+"show"+of+" --query '[type,principalId]'")
-		a.refused("", "ad sp show --id "+principal)
+		a.refused("does not exist", "ad sp show --id "+principal)
 		a.ok(command + "remove" + of + " --identities " + one)
 		a.prints("/^(|null|{}|{.type.:.None.*})$/", command+"show"+of)
 		again := a.value("systemAssignedIdentity", command+"assign"+of+" --role Reader --scope "+group)
@@ -93,10 +93,10 @@ func azWebApps(a *azure) {
 	a.prints(`"SystemAssigned"`, "webapp identity show -g webapps -n e2e-app --query type")
 	a.ok("webapp identity remove -g webapps -n e2e-app")
 	a.prints("/^(|null|{}|{.*.type.:.None.*})$/", "webapp identity show -g webapps -n e2e-app")
-	a.refused("", "ad sp show --id "+principal)
+	a.refused("does not exist", "ad sp show --id "+principal)
 	a.prints(`["e2e-app"]`, "webapp list -g webapps --query '[].name'")
 	a.ok("webapp delete -g webapps -n e2e-app --keep-empty-plan")
-	a.refused("", "ad sp show --id "+slot)
+	a.refused("does not exist", "ad sp show --id "+slot)
 	a.ok("group delete -n webapps -y")
 }
 
@@ -117,7 +117,7 @@ func azExtensions(a *azure) {
 		principal := a.value("identity.principalId", "rest --method get --url "+url)
 		a.prints(`"ManagedIdentity"`, "ad sp show --id "+principal+" --query servicePrincipalType")
 		a.ok("rest --method patch --url " + url + ` --body '{"identity":{"type":"None"}}'`)
-		a.refused("", "ad sp show --id "+principal)
+		a.refused("does not exist", "ad sp show --id "+principal)
 	}
 	a.ok("group delete -n extensions -y")
 }

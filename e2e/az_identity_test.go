@@ -35,8 +35,8 @@ func azFederatedCredentials(a *azure) {
 	a.prints(`"https://issuer.example/"`, "identity federated-credential show"+of+" -n pods --query issuer")
 	a.prints(`["claims['sub'] matches 'repo:a/*'",1]`, create+` -n flexible --issuer https://token.actions.githubusercontent.com `+
 		`--cme-value "claims['sub'] matches 'repo:a/*'" --cme-version 1 --query '[claimsMatchingExpression.value,claimsMatchingExpression.languageVersion]'`)
-	a.refused("", create+" -n pods2 --issuer https://issuer.example/ --subject repo:a/b:ref:refs/heads/main")
-	a.refused("", create+" -n x --issuer https://issuer.example/ --subject other")
+	a.refused("issuer", create+" -n pods2 --issuer https://issuer.example/ --subject repo:a/b:ref:refs/heads/main")
+	a.refused("name", create+" -n x --issuer https://issuer.example/ --subject other")
 	a.ok("identity federated-credential delete" + of + " -n pods -y")
 	a.prints(`["flexible"]`, "identity federated-credential list"+of+" --query '[].name'")
 	a.ok("group delete -n federated -y")

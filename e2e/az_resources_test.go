@@ -32,7 +32,7 @@ func azResources(a *azure) {
 	a.refused("ResourceNotFound", "resource show --ids "+id)
 	a.ok("resource delete --ids " + moved)
 	a.refused("ResourceNotFound", "resource show --ids "+moved)
-	a.refused("", "ad sp show --id "+principal)
+	a.refused("does not exist", "ad sp show --id "+principal)
 	a.ok("group delete -n resources -y")
 	a.ok("group delete -n elsewhere -y")
 }

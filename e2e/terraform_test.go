@@ -102,24 +102,27 @@ func (f *terraform) run(args ...string) result {
 	return f.p.exec(15*time.Minute, f.env, append(command, "-no-color")...)
 }
 
-// says runs a command that has to succeed and to print something.
-func (f *terraform) says(want string, args ...string) {
+// says runs a command that has to succeed and to print something, and returns all it prints.
+func (f *terraform) says(want string, args ...string) string {
 	f.t.Helper()
-	if r := f.run(args...); r.code != 0 || !strings.Contains(r.stdout, want) {
+	r := f.run(args...)
+	if r.code != 0 || !strings.Contains(r.stdout, want) {
 		f.t.Fatalf("terraform %s: exit %d, want one that says %q\n%s%s", strings.Join(args, " "), r.code, want, tail(r.stdout, 5000), tail(r.stderr, 5000))
 	}
+	return r.stdout
 }
 
 // circle makes what a configuration names, finds nothing to change, changes a variable,
-// finds nothing again, and removes everything.
-func (f *terraform) circle(resources string) {
+// finds nothing again, and removes everything. It returns what the making prints.
+func (f *terraform) circle(resources string) string {
 	f.t.Helper()
 	f.says("Plan: "+resources+" to add, 0 to change, 0 to destroy", "plan")
-	f.says("Apply complete! Resources: "+resources+" added, 0 changed, 0 destroyed", "apply", "-auto-approve")
+	made := f.says("Apply complete! Resources: "+resources+" added, 0 changed, 0 destroyed", "apply", "-auto-approve")
 	f.says("No changes.", "plan", "-detailed-exitcode")
 	f.says("0 added, ", "apply", "-auto-approve", "-var", "stage=prod")
 	f.says("No changes.", "plan", "-detailed-exitcode", "-var", "stage=prod")
 	f.says("Destroy complete! Resources: "+resources+" destroyed.", "destroy", "-auto-approve")
+	return made
 }
 
 // M-13, CP-5, CP-8, CP-9, CP-26, CP-33, CP-44, CP-70, CP-88, CP-91, DT-19: Terraform takes
@@ -139,7 +142,11 @@ func TestTerraform(t *testing.T) {
 	t.Run("azurerm", func(t *testing.T) {
 		t.Parallel()
 		f := p.terraform(t, "azurerm", written["azurerm"])
-		f.circle("11")
+		made := f.circle("11")
+		// CP-26: it waits ten seconds before its first look, unless told not to.
+		if !regexp.MustCompile(`azurerm_user_assigned_identity\.worker: Creation complete after \ds`).MatchString(made) {
+			t.Errorf("the identity took long:\n%s", tail(made, 5000))
+		}
 	})
 	if os.Getenv("TERRAFORM") == "all" { // make terraform
 		t.Run("azurerm, what takes minutes", func(t *testing.T) { // CP-43, CP-96
