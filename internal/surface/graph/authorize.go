@@ -48,13 +48,17 @@ func (m *Room) caller(ctx context.Context, p bearer.Principal) (api.Caller, erro
 }
 
 // owns reports whether the caller may use a route because it owns the object that the path
-// names: a person may, and an application with Application.ReadWrite.OwnedBy where the object
-// is an application or service principal.
+// names: a person may as far as the scopes of the token let the client act for it, and an
+// application with Application.ReadWrite.OwnedBy where the object is an application or
+// service principal.
 func (m *Room) owns(r *api.Request, route *api.Route) (bool, error) {
 	if route.Owner == "" {
 		return false, nil
 	}
 	if !r.Caller.Person && (!r.Caller.May(api.ApplicationOwned) || r.Is("groups")) {
+		return false, nil
+	}
+	if r.Caller.Person && !slices.ContainsFunc(route.Any, func(p api.Permission) bool { return delegated(r.Caller.Scopes, p) }) {
 		return false, nil
 	}
 	object, err := m.named(r, route.Owner)

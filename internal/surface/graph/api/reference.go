@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sealring/sealring/internal/directory"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/relation"
 	"github.com/sealring/sealring/internal/surface/graph/edm"
@@ -109,14 +110,22 @@ func Gone(err error, name string) error {
 	return err
 }
 
-// Guard refuses to change what holds a directory role to a caller who could not give such
-// roles: who takes the object over would have them. Errors: ErrDenied.
+// Guard refuses to change what holds a directory role, or gives app roles or directory roles by
+// an app role at Graph, to a caller who could not give such roles: who takes the object over
+// would have them. Errors: ErrDenied.
 func Guard(r *Request, relations *relation.Service, object id.Object) error {
 	if r.Caller.May(RoleWrite) {
 		return nil
 	}
 	roles, err := relations.DirectoryRoles(r.Context(), r.Tenant(), object)
 	if err == nil && len(roles) > 0 {
+		err = ErrDenied
+	}
+	if err != nil || r.Caller.May(AppRoleAssign) { // who gives app roles can give itself these
+		return err
+	}
+	values, err := relations.AppRoles(r.Context(), r.Tenant(), object, directory.GraphApp)
+	if err == nil && (slices.Contains(values, string(RoleWrite)) || slices.Contains(values, string(AppRoleAssign))) {
 		err = ErrDenied
 	}
 	return err

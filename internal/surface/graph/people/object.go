@@ -158,9 +158,26 @@ func (a *area) pick(r *api.Request) (id.Object, error) {
 		if !r.Caller.May(need) {
 			return "", api.ErrDenied
 		}
-		return object, api.Guard(r, a.Relations, object)
+		return object, a.guardDeleted(r, d, all)
 	}
 	return "", api.NotFound(r.Params["type"])
+}
+
+// guardDeleted is api.Guard for a deleted object; an application comes back with the service
+// principals that it had, which hold its roles. all are the deleted objects of the tenant.
+func (a *area) guardDeleted(r *api.Request, d *registration.Deleted, all []*registration.Deleted) error {
+	if err := api.Guard(r, a.Relations, d.ID); err != nil || d.Application == nil {
+		return err
+	}
+	for _, other := range all {
+		if other.ServicePrincipal == nil || other.ServicePrincipal.App != d.Application.App {
+			continue
+		}
+		if err := api.Guard(r, a.Relations, other.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // purge serves DELETE /directory/deletedItems/{id}.
