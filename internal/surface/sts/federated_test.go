@@ -308,3 +308,24 @@ func TestSingleUseAssertions(t *testing.T) {
 	}
 	tokenOf(t, w.present(w.app.App, w.sign(oneRing().key, map[string]any{"jti": "another"}), "https://vault.azure.net"))
 }
+
+// S-36: an assertion that works once works once for all grants together.
+func TestSingleUseAssertionsCountInGrantsOfPeople(t *testing.T) {
+	w := newWorld(t)
+	w.trust(w.app.App, outsideIssuer, outsideUser, exchange)
+	w.register(`{"web":{"redirectUris":["https://orders.example/cb"]}}`)
+	prove := func(jti string) *httptest.ResponseRecorder {
+		rec, _ := w.redeem(string(w.tenant.ID), "grant_type", "refresh_token", "refresh_token", "x", "client_id", string(w.app.App),
+			"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", w.sign(oneRing().key, map[string]any{"jti": jti}))
+		return rec
+	}
+	for range 2 {
+		refused(t, "reused where that is allowed", prove("a"), 400, "invalid_grant", 70000)
+	}
+	if err := w.trusted.SetSingleUseAssertions(t.Context(), w.tenant.ID, w.app.App, true); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "for the first time", prove("b"), 400, "invalid_grant", 70000)
+	refused(t, "for the second time", prove("b"), 401, "invalid_client", 700263)
+	refused(t, "by another grant", w.present(w.app.App, w.sign(oneRing().key, map[string]any{"jti": "b"}), "https://vault.azure.net"), 401, "invalid_client", 700263)
+}

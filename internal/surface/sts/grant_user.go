@@ -56,7 +56,10 @@ func (m *Room) proveClient(r *http.Request, q userRequest, s segment) (public bo
 		return false, fail(700025, string(q.client.app))
 	}
 	cq := clientRequest{tokenRequest: q.tokenRequest, tenant: s.tenant, segment: s.text}
-	sp, _, err := m.authenticate(r.Context(), cq, q.client.app)
+	sp, how, err := m.authenticate(r.Context(), cq, q.client.app)
+	if err == nil && how.use.Digest != nil {
+		err = m.trust.UseAssertion(r.Context(), q.client.app, how.use) // S-36: whatever the grant
+	}
 	if err != nil {
 		return false, m.refuse(r, cq, q.client.app, sp, err)
 	}
