@@ -326,6 +326,6 @@ func TestSingleUseAssertionsCountInGrantsOfPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, "for the first time", prove("b"), 400, "invalid_grant", 70000)
-	refused(t, "for the second time", prove("b"), 401, "invalid_client", 700263)
-	refused(t, "by another grant", w.present(w.app.App, w.sign(oneRing().key, map[string]any{"jti": "b"}), "https://vault.azure.net"), 401, "invalid_client", 700263)
+	refused(t, "for the second time", prove("b"), 400, "invalid_request", 700263)
+	refused(t, "by another grant", w.present(w.app.App, w.sign(oneRing().key, map[string]any{"jti": "b"}), "https://vault.azure.net"), 400, "invalid_request", 700263)
 }
