@@ -118,10 +118,10 @@ func (p *Plan) implicit(r *Resource) error {
 }
 
 // mentionsResources reports whether a JSON value may refer to resources, so that every turn
-// of its loop has to be looked at.
-func mentionsResources(raw any) bool {
+// of its loop has to be looked at. To look costs by the length.
+func mentionsResources(raw any, env *environment) (bool, error) {
 	text := value.Fold(string(value.Marshal(raw)))
-	return strings.Contains(text, "reference") || strings.Contains(text, "list")
+	return strings.Contains(text, "reference") || strings.Contains(text, "list"), env.owner.shared.budget.Spend(len(text) / 64)
 }
 
 // refers notes what one call refers to, and says whether to look at its arguments. Of an
@@ -160,7 +160,7 @@ func (p *Plan) refers(r *Resource, c *expression.Call, env *environment) bool {
 // of properties, and in every turn of those for whose input turns holds.
 type walker struct {
 	visit func(n expression.Node, env *environment) error
-	turns func(input any) bool
+	turns func(input any, env *environment) (bool, error)
 }
 
 // walk goes through a value.
@@ -180,12 +180,18 @@ func (w walker) walk(raw any, env *environment) error {
 		}
 		return w.visit(n, env)
 	case []any:
+		if err := env.owner.shared.budget.Spend(1 + len(v)/16); err != nil {
+			return explained(err, "")
+		}
 		for _, item := range v {
 			if err := w.walk(item, env); err != nil {
 				return err
 			}
 		}
 	case *value.Object:
+		if err := env.owner.shared.budget.Spend(1 + v.Len()/16); err != nil {
+			return explained(err, "")
+		}
 		for _, name := range v.Names() {
 			if err := w.member(v, name, env); err != nil {
 				return err
@@ -210,7 +216,11 @@ func (w walker) member(o *value.Object, name string, env *environment) error {
 			return err
 		}
 		count := int64(1)
-		if w.turns(l.Get("input")) {
+		many, err := w.turns(l.Get("input"), env)
+		if err != nil {
+			return explained(err, "")
+		}
+		if many {
 			if n, err := env.count(l); err == nil { // else it is known only later, or never
 				count = n
 			}
@@ -279,7 +289,7 @@ func (p *Plan) checkCalls() error {
 		})
 		return failed
 	}
-	once := walker{visit: check, turns: func(any) bool { return false }}
+	once := walker{visit: check, turns: func(any, *environment) (bool, error) { return false, nil }}
 	for _, r := range p.Resources {
 		src := r.raw.Clone()
 		src.Delete("resources")

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/template/expression"
 	"github.com/sealring/sealring/internal/template/value"
 )
 
@@ -20,7 +21,8 @@ type Nested struct {
 	// Parameters are as in a request: {"name":{"value":…}} or a reference to a vault.
 	Parameters *value.Object
 
-	outer *environment
+	outer  *environment
+	budget *expression.Budget
 }
 
 // innerScope reports whether a deployment's template has parameters of its own.
@@ -52,7 +54,7 @@ func (p *Plan) nested(r *Resource, env *environment) (Nested, error) {
 	for _, name := range templateOnly {
 		raw.Delete(name)
 	}
-	n := Nested{Scope: r.ID.Scope()}
+	n := Nested{Scope: r.ID.Scope(), budget: p.shared.budget}
 	props := r.raw.Object("properties")
 	if props == nil {
 		return n, invalid("The nested deployment '%s' has no properties.", clip(r.Name))
@@ -83,7 +85,7 @@ func (p *Plan) nested(r *Resource, env *environment) (Nested, error) {
 // Plan makes the plan of a nested template. In's template, and for a template in its
 // parent's scope its facts and parameters, come from n. Errors: as New.
 func (n Nested) Plan(in Input) (*Plan, error) {
-	in.Template = n.Template
+	in.Template, in.budget = n.Template, n.budget
 	if n.outer != nil {
 		in.outer = n.outer
 		in.Facts = n.outer.owner.in.Facts

@@ -354,6 +354,7 @@ func TestBombsAreRefused(t *testing.T) {
 		"a search in a search":          `"variables":{"l":"[range(0,10000)]"},"resources":[` + uai + `"name":"[string(map(variables('l'),lambda('i',map(variables('l'),lambda('j',contains(variables('l'),-1))))))]"}]`,
 		"texts that double":             `"variables":{"a":"[concat('xxxxxxxxxxxxxxxx','xxxxxxxxxxxxxxxx')]"},"resources":[` + uai + `"name":"[reduce(range(0,60),'x',lambda('a','b',format('{0}{0}',lambdaVariables('a'))))]"}]`,
 		"objects that double":           `"resources":[` + uai + `"name":"[string(reduce(range(0,60),createObject(),lambda('a','b',createObject('x',lambdaVariables('a'),'y',lambdaVariables('a')))))]"}]`,
+		"a long list in every turn":     `"resources":[` + uai + `"name":"a","properties":{"copy":[{"name":"p","count":800,"input":{"list":[` + strings.TrimSuffix(strings.Repeat("1,", 60_000), ",") + `]}}]}}]`,
 		"functions that call functions": `"functions":[{"namespace":"n","members":{"f":{"parameters":[{"name":"x","type":"int"}],"output":{"type":"int","value":"[add(n.f(parameters('x')),n.f(parameters('x')))]"}}}}],"resources":[` + uai + `"name":"[string(n.f(1))]"}]`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -369,4 +370,27 @@ func TestBombsAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// CP-147: what is nested in a template works on its parent's allowance, so that deployments
+// in deployments do not multiply it.
+func TestNestedTemplatesShareTheAllowance(t *testing.T) {
+	inner := `{` + head + `"resources":[` + uai + `"name":"[string(length(map(range(0,10000),lambda('i',lambdaVariables('i')))))]"}]}`
+	p, err := plan(t, `"resources":[{"type":"Microsoft.Resources/deployments","apiVersion":"2022-09-01","name":"n","properties":{"mode":"Incremental","expressionEvaluationOptions":{"scope":"inner"},"template":`+inner+`}}]`, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for turn := range 500 {
+		n, err := p.Nested(p.Resources[0], world{})
+		if err == nil {
+			_, err = n.Plan(Input{At: n.Scope})
+		}
+		if err != nil {
+			if turn < 2 || !errors.Is(err, ErrInvalid) {
+				t.Errorf("refused at turn %d: %v", turn, err)
+			}
+			return
+		}
+	}
+	t.Error("500 nested templates of ten thousand steps each were planned")
 }

@@ -83,7 +83,8 @@ type Input struct {
 	// NewGUID makes the results of newGuid.
 	NewGUID func() string
 
-	outer *environment // of a nested template that is evaluated in its parent's scope
+	outer  *environment       // of a nested template that is evaluated in its parent's scope
+	budget *expression.Budget // of the template in which a nested one stands
 }
 
 // Plan is a template with its parameters, expanded. Methods may be called concurrently;
@@ -108,7 +109,8 @@ type Plan struct {
 	outputs   *value.Object
 }
 
-// shared is what a plan has in common with the plans nested in it.
+// shared is what a plan has in common with the plans nested in it in its scope. Those with
+// parameters of their own share the budget alone.
 type shared struct {
 	mu     sync.Mutex // held while anything is evaluated
 	budget *expression.Budget
@@ -121,8 +123,8 @@ func New(in Input) (*Plan, error) {
 		loops: map[string][]*Resource{}, symbols: map[string]*Resource{}, schemas: map[string]*value.Object{}}
 	if in.outer != nil {
 		p.shared = in.outer.owner.shared
-	} else {
-		p.shared = &shared{budget: expression.NewBudget(maxSteps)}
+	} else if p.shared = (&shared{budget: in.budget}); in.budget == nil {
+		p.shared.budget = expression.NewBudget(maxSteps)
 	}
 	p.shared.mu.Lock()
 	defer p.shared.mu.Unlock()

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"strings"
+	"sync/atomic"
 
 	"github.com/sealring/sealring/internal/template/value"
 )
@@ -15,16 +16,20 @@ type Environment interface {
 	CallUser(namespace, name string, args []any) (any, error)
 }
 
-// Budget bounds the work of everything that is evaluated under it. It is not safe for
+// Budget bounds the work of everything that is evaluated under it. It is safe for
 // concurrent use.
-type Budget struct{ left int }
+type Budget struct{ left atomic.Int64 }
 
 // NewBudget allows a number of steps: calls, members and bytes of results each count.
-func NewBudget(steps int) *Budget { return &Budget{left: steps} }
+func NewBudget(steps int) *Budget {
+	b := &Budget{}
+	b.left.Store(int64(steps))
+	return b
+}
 
 // Spend takes steps. Errors: ErrBudget.
 func (b *Budget) Spend(steps int) error {
-	if b.left -= steps; b.left < 0 {
+	if b.left.Add(-int64(steps)) < 0 {
 		return ErrBudget
 	}
 	return nil
