@@ -128,6 +128,9 @@ func (p *webProvider) putConfig(ctx context.Context, r *arm.Request) (arm.Respon
 	if err != nil {
 		return arm.Response{}, err
 	}
+	if _, open := openConfigs[strings.ToLower(r.Target.Name())]; !open { // who may write them may not read the rest (S-51)
+		props = arm.Merge(nil, tracked.Encode(sent))
+	}
 	if props == nil {
 		props = json.RawMessage(`{}`)
 	}
@@ -136,6 +139,9 @@ func (p *webProvider) putConfig(ctx context.Context, r *arm.Request) (arm.Respon
 
 // putWebConfig writes config/web, which is the siteConfig of the app.
 func (p *webProvider) putWebConfig(ctx context.Context, r *arm.Request, sent arm.Object, c change) (arm.Response, error) {
+	if err := exactSettings(sent); err != nil {
+		return arm.Response{}, err
+	}
 	app := r.Target.Parent()
 	site, err := p.Identities.PatchHost(ctx, managedidentity.HostWrite{ID: app, Edit: func(res *resource.Resource, _ bool) error {
 		props := tracked.Decode(res.Properties)
@@ -230,6 +236,10 @@ func (p *webProvider) keepSettings(ctx context.Context, app resource.ID, config 
 	_, err := p.keep(ctx, app.Child("config", "connectionstrings"), replaced(tracked.Encode(kept)))
 	return err
 }
+
+// exactSettings refuses settings and connection strings under a name that differs by case:
+// they would stay in the body, where every reader sees them (S-51, S-63). Errors: arm.ErrContent.
+func exactSettings(config arm.Object) error { return config.Exact("appSettings", "connectionStrings") }
 
 // withoutSettings takes what is kept apart out of a siteConfig.
 func withoutSettings(config arm.Object) {

@@ -87,6 +87,16 @@ func (p *webProvider) makePlan(ctx context.Context, app resource.Resource) error
 // prepareSite takes over from the plan what an app has of it: whether it runs Linux, which
 // the plan calls `reserved`, and the tier, which az looks at before it lists settings.
 func (p *webProvider) prepareSite(ctx context.Context, r *arm.Request, w tracked.Write) error {
+	if err := w.Properties.Exact("siteConfig"); err != nil {
+		return err
+	}
+	config, err := w.Properties.Object("siteConfig")
+	if err == nil {
+		err = exactSettings(config)
+	}
+	if err != nil {
+		return err
+	}
 	text, err := w.Properties.Text("serverFarmId")
 	if err != nil || text == "" {
 		return err

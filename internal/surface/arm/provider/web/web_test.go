@@ -139,6 +139,28 @@ func TestSettingsAreSealed(t *testing.T) {
 	})
 }
 
+// S-51: to write a setting is not to read the others, and to spell a member differently is
+// not to keep a setting where every reader sees it.
+func TestWritingSettingsShowsNoOthers(t *testing.T) {
+	f := armtest.Open(t, storetest.SQLite(t))
+	f.OK("owner", "PUT", app, `{"location":"local","properties":{"siteConfig":{"appSettings":[{"name":"KEY","value":"canary"}]}}}`)
+	if got := f.OK("owner", "PATCH", app+"/config/appsettings", `{"properties":{"NEXT":"1"}}`); got.At("properties") != `{"NEXT":"1"}` {
+		t.Errorf("merged %s", got.Text)
+	}
+	if got := f.OK("owner", "POST", app+"/config/appsettings/list", ""); got.At("properties") != `{"KEY":"canary","NEXT":"1"}` {
+		t.Errorf("kept %s", got.Text)
+	}
+	for _, path := range []string{app, slot} {
+		f.Do("owner", "PUT", path, `{"location":"local","properties":{"siteConfig":{"AppSettings":[{"name":"KEY","value":"canary"}]}}}`).Want(400, "InvalidRequestContent")
+		f.Do("owner", "PUT", path, `{"location":"local","properties":{"SiteConfig":{"appSettings":[{"name":"KEY","value":"canary"}]}}}`).Want(400, "InvalidRequestContent")
+	}
+	f.Do("owner", "PATCH", app, `{"properties":{"siteConfig":{"connectionstrings":[]}}}`).Want(400, "InvalidRequestContent")
+	f.Do("owner", "PUT", app+"/config/web", `{"properties":{"AppSettings":[]}}`).Want(400, "InvalidRequestContent")
+	if got := f.OK("reader", "GET", app, ""); strings.Contains(got.Text, "canary") {
+		t.Error(got.Text)
+	}
+}
+
 // CP-81: a swap exchanges what runs, and neither identities nor what sticks.
 func TestSwap(t *testing.T) {
 	f := armtest.Open(t, storetest.SQLite(t))
