@@ -109,6 +109,7 @@ type Caller interface {
 // Request is what a client asks to deploy.
 type Request struct {
 	ID         resource.ID // of the deployment
+	Tenant     id.Tenant   // whose caller deploys
 	Location   string
 	Tags       map[string]string
 	Complete   bool // delete what the template does not name
@@ -124,6 +125,7 @@ type Request struct {
 // Deployment is the record of one.
 type Deployment struct {
 	ID         resource.ID       `json:"-"`
+	Tenant     id.Tenant         `json:"tenant"`
 	State      string            `json:"state"`
 	Location   string            `json:"location,omitempty"`
 	Tags       map[string]string `json:"tags,omitempty"`

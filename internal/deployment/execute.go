@@ -262,7 +262,7 @@ func (x *exec) nested(ctx context.Context, n *node) result {
 	if err != nil {
 		return x.refused(whole, n, rt, err)
 	}
-	req := Request{ID: n.r.ID, Location: asked.Location, Template: asked.Template, Parameters: asked.Parameters, Caller: x.req.Caller,
+	req := Request{ID: n.r.ID, Tenant: x.req.Tenant, Location: asked.Location, Template: asked.Template, Parameters: asked.Parameters, Caller: x.req.Caller,
 		Facts: x.req.Facts, Correlation: x.req.Correlation, Complete: strings.EqualFold(asked.Mode, "Complete")}
 	if tags, ok := asked.Tags.(*value.Object); ok {
 		req.Tags = map[string]string{}

@@ -185,7 +185,7 @@ func (s *Service) secret(ctx context.Context, req Request, name string, ref *val
 func newExec(s *Service, req Request, plan *template.Plan, parent *exec) *exec {
 	now := s.now().UTC()
 	x := &exec{s: s, req: req, plan: plan, parent: parent, nodes: map[*template.Resource]*node{}}
-	x.record = Deployment{ID: req.ID, State: Running, Location: req.Location, Tags: req.Tags, Mode: mode(req.Complete), Operation: s.ids.Text(),
+	x.record = Deployment{ID: req.ID, Tenant: req.Tenant, State: Running, Location: req.Location, Tags: req.Tags, Mode: mode(req.Complete), Operation: s.ids.Text(),
 		Correlated: req.Correlation, Hash: template.Hash(req.Template), Started: now, Changed: now, Parameters: shownParameters(plan)}
 	x.record.Providers, x.record.Dependencies = describe(plan)
 	if parent != nil {

@@ -47,7 +47,7 @@ func (s *Service) flatten(ctx context.Context, x *exec, out []planned) ([]planne
 		if err != nil {
 			return nil, err
 		}
-		req := Request{ID: n.r.ID, Location: asked.Location, Template: asked.Template, Parameters: asked.Parameters, Caller: x.req.Caller,
+		req := Request{ID: n.r.ID, Tenant: x.req.Tenant, Location: asked.Location, Template: asked.Template, Parameters: asked.Parameters, Caller: x.req.Caller,
 			Facts: x.req.Facts, Complete: strings.EqualFold(asked.Mode, "Complete")}
 		inner, err := s.prepareNested(ctx, req, asked, x)
 		if errors.Is(err, resource.ErrGroupNotFound) {

@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -167,7 +168,12 @@ func (s *Service) RemoveScope(ctx context.Context, tx *store.Tx, scope resource.
 func (s *Service) insert(ctx context.Context, tx *store.Tx, d *Deployment, tmpl *value.Object) (created bool, err error) {
 	var state, location string
 	found, err := tx.Get(ctx, "SELECT state, location FROM deployments WHERE path = $1", []any{path(d.ID)}, &state, &location)
+	if err == nil && found && d.ID.Scope().IsRoot() {
+		err = ours(ctx, tx, d)
+	}
 	switch {
+	case errors.Is(err, ErrActive):
+		return false, err
 	case err != nil:
 		return false, fmt.Errorf("read deployment %s: %w", d.ID, err)
 	case found && state == Running:
@@ -190,6 +196,16 @@ func (s *Service) insert(ctx context.Context, tx *store.Tx, d *Deployment, tmpl 
 		return false, fmt.Errorf("write deployment %s: %w", d.ID, err)
 	}
 	return !found, s.prune(ctx, tx, scope)
+}
+
+// ours refuses to replace a deployment of another tenant, which can only be at the root that
+// all tenants share (S-54). Errors: ErrActive.
+func ours(ctx context.Context, tx *store.Tx, d *Deployment) error {
+	old, err := getIn(ctx, tx, d.ID)
+	if err == nil && old.Tenant != d.Tenant {
+		return ErrActive.With("The deployment name '%s' is taken: choose another one.", d.ID.Name())
+	}
+	return err
 }
 
 // prune deletes the oldest records of a scope that are above the limit and have ended.

@@ -301,3 +301,31 @@ func TestTheHashOfATemplateIsItsOwn(t *testing.T) {
 		t.Error(a.Text)
 	}
 }
+
+// S-54: what a tenant deploys at the root, which all tenants share, no other tenant sees or
+// touches.
+func TestDeploymentsAtTheRootAreOfOneTenant(t *testing.T) {
+	f := armtest.Open(t, storetest.SQLite(t))
+	f.Grant("owner", armtest.Owner, "/")
+	f.Grant("stranger", armtest.Owner, "/")
+	const all, own = "/providers/Microsoft.Resources/deployments", "/providers/Microsoft.Resources/deployments/d"
+	b := `{"location":"local","properties":{"mode":"Incremental","template":{"$schema":"https://schema.management.azure.com/schemas/2019-08-01/tenantDeploymentTemplate.json#","contentVersion":"1.0.0.0","resources":[],"outputs":{"o":{"type":"string","value":"canary"}}}}}`
+	f.OK("owner", "PUT", own, b)
+	if got := f.OK("stranger", "GET", all, ""); got.Count() != 0 {
+		t.Error(got.Text)
+	}
+	operation := f.OK("owner", "GET", own+"/operations", "").At("value", "0", "operationId")
+	for _, c := range [][2]string{{"GET", ""}, {"HEAD", ""}, {"GET", "/operations"}, {"GET", "/operations/" + operation}, {"POST", "/exportTemplate"}, {"POST", "/cancel"}} {
+		if got := f.Do("stranger", c[0], own+c[1], ""); got.Status != 404 {
+			t.Errorf("%s %s: %d %s", c[0], c[1], got.Status, got.Text)
+		}
+	}
+	if got := f.Do("stranger", "GET", "/deployments/d/operations", ""); got.Status != 404 {
+		t.Error(got.Text)
+	}
+	f.Do("stranger", "DELETE", own, "").Want(204, "")
+	f.Do("stranger", "PUT", own, b).Want(409, "DeploymentActive")
+	if got := f.OK("owner", "GET", all, ""); got.Count() != 1 || f.OK("owner", "GET", own, "").At("properties", "outputs", "o", "value") != "canary" {
+		t.Error(got.Text)
+	}
+}

@@ -9,7 +9,9 @@ package deployments
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/sealring/sealring/internal/deployment"
@@ -93,6 +95,20 @@ func scoped(scope resource.ID) error {
 	return nil
 }
 
+// stored is target for a deployment that is there already. One of another tenant, at the root
+// that all tenants share, is none (S-54). Errors: those of target, deployment.ErrNotFound.
+func (p *provider) stored(ctx context.Context, r *arm.Request) (resource.ID, error) {
+	at, err := target(r)
+	if err != nil || !r.Target.IsRoot() {
+		return at, err
+	}
+	d, err := p.Deployments.Get(ctx, at)
+	if err == nil && d.Tenant != r.Tenant() {
+		err = deployment.ErrNotFound.With("Deployment '%s' could not be found.", at.Name())
+	}
+	return at, err
+}
+
 // put deploys.
 func (p *provider) put(ctx context.Context, r *arm.Request) (arm.Response, error) {
 	req, err := p.request(ctx, r)
@@ -120,7 +136,7 @@ func (p *provider) put(ctx context.Context, r *arm.Request) (arm.Response, error
 
 // get answers with one deployment.
 func (p *provider) get(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	at, err := target(r)
+	at, err := p.stored(ctx, r)
 	if err != nil {
 		return arm.Response{}, err
 	}
@@ -141,7 +157,10 @@ func (p *provider) head(ctx context.Context, r *arm.Request) (arm.Response, erro
 
 // delete removes the record. It is done at once, and 200 is refused by clients (CP §2.7).
 func (p *provider) delete(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	at, err := target(r)
+	at, err := p.stored(ctx, r)
+	if errors.Is(err, deployment.ErrNotFound) {
+		return arm.NoContent()
+	}
 	if err != nil {
 		return arm.Response{}, err
 	}
@@ -167,6 +186,9 @@ func (p *provider) list(ctx context.Context, r *arm.Request) (arm.Response, erro
 	visible, err := r.Visible(ctx, r.Target)
 	if err != nil || !visible {
 		all = nil
+	}
+	if r.Target.IsRoot() {
+		all = slices.DeleteFunc(all, func(d deployment.Deployment) bool { return d.Tenant != r.Tenant() })
 	}
 	if err != nil {
 		return arm.Response{}, err
@@ -238,7 +260,7 @@ func (p *provider) whatIf(ctx context.Context, r *arm.Request) (arm.Response, er
 
 // cancel stops a deployment.
 func (p *provider) cancel(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	at, err := target(r)
+	at, err := p.stored(ctx, r)
 	if err != nil {
 		return arm.Response{}, err
 	}
@@ -255,7 +277,7 @@ type exported struct {
 
 // export answers with the template as it was submitted.
 func (p *provider) export(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	at, err := target(r)
+	at, err := p.stored(ctx, r)
 	if err != nil {
 		return arm.Response{}, err
 	}
@@ -269,7 +291,7 @@ func (p *provider) export(ctx context.Context, r *arm.Request) (arm.Response, er
 // status answers how far a deployment is. The state of a run that was followed by another
 // of the same name is gone.
 func (p *provider) status(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	at, err := target(r)
+	at, err := p.stored(ctx, r)
 	if err != nil {
 		return arm.Response{}, err
 	}
@@ -285,7 +307,7 @@ func (p *provider) status(ctx context.Context, r *arm.Request) (arm.Response, er
 
 // operations lists what a deployment did.
 func (p *provider) operations(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	at, err := target(r)
+	at, err := p.stored(ctx, r)
 	if err != nil {
 		return arm.Response{}, err
 	}
@@ -311,7 +333,7 @@ func (p *provider) operations(ctx context.Context, r *arm.Request) (arm.Response
 
 // operation answers with one thing that a deployment did.
 func (p *provider) operation(ctx context.Context, r *arm.Request) (arm.Response, error) {
-	at, err := target(r)
+	at, err := p.stored(ctx, r)
 	if err != nil {
 		return arm.Response{}, err
 	}

@@ -40,7 +40,7 @@ func (p *provider) requested(ctx context.Context, r *arm.Request, body *value.Ob
 	if props == nil {
 		return req, arm.ErrContent.With("The request content is invalid: the member 'properties' is missing.")
 	}
-	req = deployment.Request{ID: at, Location: resource.CanonicalLocation(body.Text("location")), Template: props.Object("template"),
+	req = deployment.Request{ID: at, Tenant: r.Tenant(), Location: resource.CanonicalLocation(body.Text("location")), Template: props.Object("template"),
 		Parameters: props.Object("parameters"), Correlation: httpd.CorrelationID(ctx), Caller: &caller{inner: r.Caller(), vaults: p.Vaults}}
 	if !at.GroupScope().IsZero() {
 		req.Location = "" // a group's deployments are where the group is
