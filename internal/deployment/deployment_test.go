@@ -341,3 +341,27 @@ func TestAScopeKeepsTheNewest800Records(t *testing.T) {
 		t.Errorf("%d run (%v)", len(only), err)
 	}
 }
+
+// vaulted is a platform with a secret.
+type vaulted struct{ platform }
+
+// Secret implements Caller.
+func (*vaulted) Secret(context.Context, resource.ID, string, string) (string, error) {
+	return "hunter2", nil
+}
+
+// CP-139: what comes from a vault is secret, whatever type the template gives it.
+func TestWhatComesFromAVaultIsNotKept(t *testing.T) {
+	b := open(t, storetest.SQLite(t), "a", time.Minute, time.Now)
+	b.serve()
+	req := b.request("d", &vaulted{}, "abc:fail(parameters('P'))")
+	var err error
+	req.Template.Set("parameters", value.NewObject("p", value.NewObject("type", "string")))
+	req.Parameters, err = value.ParseObject([]byte(`{"P":{"reference":{"keyVault":{"id":"` + b.group.String() + `/providers/Microsoft.KeyVault/vaults/v"},"secretName":"s"}}}`))
+	check1(t, err)
+	d, _, err := b.Start(t.Context(), req)
+	check1(t, err)
+	if d.State != Failed || strings.Contains(fmt.Sprintf("%s %+v", d.Parameters, *d.Failure), "hunter2") || string(d.Parameters) != `{"p":{"type":"String"}}` {
+		t.Errorf("%s %+v", d.Parameters, d.Failure)
+	}
+}

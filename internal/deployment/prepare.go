@@ -73,7 +73,7 @@ func (s *Service) runnable(req Request, plan *template.Plan, parent *exec) (*exe
 // input gathers what a plan is made of.
 func (s *Service) input(ctx context.Context, req Request) (in template.Input, err error) {
 	in = template.Input{Template: req.Template, At: req.ID.Scope(), Facts: req.Facts, Now: s.now(), NewGUID: s.ids.Text}
-	if in.Parameters, err = s.parameters(ctx, req); err != nil {
+	if in.Parameters, in.Secret, err = s.parameters(ctx, req); err != nil {
 		return in, err
 	}
 	scope := req.ID.Scope()
@@ -147,29 +147,31 @@ func mode(complete bool) string {
 	return "Incremental"
 }
 
-// parameters reads the values out of a request; those in vaults as the caller.
-func (s *Service) parameters(ctx context.Context, req Request) (*value.Object, error) {
-	out := &value.Object{}
+// parameters reads the values out of a request; those in vaults as the caller, and says
+// which these are, by folded name.
+func (s *Service) parameters(ctx context.Context, req Request) (out *value.Object, secret map[string]bool, err error) {
+	out, secret = &value.Object{}, map[string]bool{}
 	for _, name := range req.Parameters.Names() {
 		p, ok := req.Parameters.Get(name).(*value.Object)
 		if !ok {
-			return nil, template.ErrParameterValue.With("The deployment parameter '%.80s' is not an object with a member 'value' or 'reference'.", name)
+			return nil, nil, template.ErrParameterValue.With("The deployment parameter '%.80s' is not an object with a member 'value' or 'reference'.", name)
 		}
 		if ref := p.Object("reference"); ref != nil {
 			text, err := s.secret(ctx, req, name, ref)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			out.Set(name, text)
+			secret[value.Fold(name)] = true
 			continue
 		}
 		v, there := p.Find("value")
 		if !there {
-			return nil, template.ErrParameterValue.With("The deployment parameter '%.80s' has neither a 'value' nor a 'reference'.", name)
+			return nil, nil, template.ErrParameterValue.With("The deployment parameter '%.80s' has neither a 'value' nor a 'reference'.", name)
 		}
 		out.Set(name, v)
 	}
-	return out, nil
+	return out, secret, nil
 }
 
 // secret reads a parameter that is kept in a vault.

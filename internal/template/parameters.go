@@ -79,7 +79,7 @@ func (p *Plan) readParameters() error {
 			return explained(err, "The template parameter '"+clip(name)+"' cannot be used: ")
 		}
 		shown := Parameter{Name: name, Type: typeNames[p.typeOf(declared.Object(name))], Value: v}
-		if shown.Secure = p.secure(declared.Object(name)); shown.Secure {
+		if shown.Secure = p.hidden(name, declared.Object(name)); shown.Secure {
 			shown.Value = nil
 		}
 		p.Parameters = append(p.Parameters, shown)
@@ -106,7 +106,7 @@ func (p *Plan) parameter(name string, schema *value.Object) (any, error) {
 	default:
 		return nil, ErrParameterMissing.With("Deployment template validation failed: 'The value for the template parameter '%s' is not provided. Please see https://aka.ms/arm-create-parameter-file for usage details.'.", clip(name))
 	}
-	c := checker{plan: p, parameter: name, secure: p.secure(schema)}
+	c := checker{plan: p, parameter: name, secure: p.hidden(name, schema)}
 	return v, c.check(schema, v, "", 0)
 }
 
@@ -133,6 +133,11 @@ func (p *Plan) resolved(schema *value.Object) *value.Object {
 // typeOf is the folded type of a parameter, output or definition.
 func (p *Plan) typeOf(schema *value.Object) string {
 	return strings.ToLower(p.resolved(schema).Text("type"))
+}
+
+// hidden reports whether the value of a parameter is not to be shown.
+func (p *Plan) hidden(name string, schema *value.Object) bool {
+	return p.in.Secret[value.Fold(name)] || p.secure(schema)
 }
 
 // secure reports whether values of a schema are not to be shown, in whole or in part.

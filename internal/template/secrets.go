@@ -27,10 +27,10 @@ func (p *Plan) secrets() []string {
 	var out []string
 	declared := p.in.Template.Object("parameters")
 	for _, name := range declared.Names() {
-		if param := p.params[value.Fold(name)]; param != nil && param.state == 2 && param.err == nil && p.secure(declared.Object(name)) {
+		if param := p.params[value.Fold(name)]; param != nil && param.state == 2 && param.err == nil && p.hidden(name, declared.Object(name)) {
 			out = texts(out, param.value)
 		}
-		if given, there := p.in.Parameters.Find(name); there && p.secure(declared.Object(name)) {
+		if given, there := p.in.Parameters.Find(name); there && p.hidden(name, declared.Object(name)) {
 			out = texts(out, given)
 		}
 	}

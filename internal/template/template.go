@@ -76,6 +76,9 @@ type Input struct {
 	Template *value.Object
 	// Parameters are values by name.
 	Parameters *value.Object
+	// Secret are the parameters, by folded name, whose values are not to be shown, whatever
+	// type the template gives them.
+	Secret map[string]bool
 	// At is the scope of the deployment: tenant, management group, subscription or group.
 	At    resource.ID
 	Facts Facts
