@@ -329,3 +329,27 @@ func TestSingleUseAssertionsCountInGrantsOfPeople(t *testing.T) {
 	refused(t, "for the second time", prove("b"), 400, "invalid_request", 700263)
 	refused(t, "by another grant", w.present(w.app.App, w.sign(oneRing().key, map[string]any{"jti": "b"}), "https://vault.azure.net"), 400, "invalid_request", 700263)
 }
+
+// S-40, R-11: who only knows a client id cannot fill the record with assertions that prove nothing.
+func TestWrongAssertionsAreThrottled(t *testing.T) {
+	w := newWorld(t)
+	w.trust(w.app.App, outsideIssuer, outsideUser, exchange)
+	try := func(subject string) *httptest.ResponseRecorder {
+		return w.present(w.app.App, w.sign(oneRing().key, map[string]any{"sub": subject}), "https://vault.azure.net")
+	}
+	counts := map[int]int{}
+	for range 100 {
+		rec := try("somebody else")
+		if counts[rec.Code]++; rec.Code == 429 && rec.Header().Get("Retry-After") == "" {
+			t.Error("no Retry-After")
+		}
+	}
+	if rows := len(w.signIns()); counts[401] != 60 || counts[429] != 40 || rows != 60 {
+		t.Errorf("answers %v, %d rows", counts, rows)
+	}
+	tokenOf(t, try(outsideUser)) // the right one is not locked out
+	w.now = w.now.Add(time.Second)
+	if rec := try("somebody else"); rec.Code != 401 {
+		t.Errorf("later: %d %s", rec.Code, rec.Body)
+	}
+}

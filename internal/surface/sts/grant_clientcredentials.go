@@ -35,6 +35,10 @@ const maxAhead = time.Hour
 // are recorded.
 var wrongRate = limit.Rate{Burst: 10, Interval: 6 * time.Second}
 
+// unprovedRate is how many other credentials that prove nothing may be sent for a client that
+// exists, by anybody who knows its id: each is a row of the record.
+var unprovedRate = limit.Rate{Burst: 60, Interval: time.Second}
+
 // clientRequest is a request of the grant client_credentials.
 type clientRequest struct {
 	tokenRequest
@@ -70,7 +74,7 @@ func (m *Room) clientCredentials(r *http.Request, q clientRequest) (grantedToken
 	httpd.Note(r.Context(), "client_id", string(app))
 	sp, how, err := m.authenticate(r.Context(), q, app)
 	if err != nil {
-		return grantedToken{}, m.refuse(r, q, app, sp, err)
+		return grantedToken{}, m.refuseUnproved(r, q, app, sp, err)
 	}
 	res, err := m.directory.ResolveAudience(r.Context(), q.tenant.ID, q.resource)
 	if err != nil {
@@ -180,6 +184,16 @@ func (m *Room) refuse(r *http.Request, q clientRequest, app id.App, sp directory
 		return err
 	}
 	return f
+}
+
+// refuseUnproved is refuse for a client whose credential was not right.
+func (m *Room) refuseUnproved(r *http.Request, q clientRequest, app id.App, sp directory.ServicePrincipal, err error) error {
+	if _, told := translate(err, ""); told && sp.ID != "" && !errors.Is(err, directory.ErrWrongSecret) {
+		if wait := m.denied.Take(app); wait > 0 {
+			return failure{Code: aadsts.Throttled, About: string(app), Retry: wait, Cause: err}
+		}
+	}
+	return m.refuse(r, q, app, sp, err)
 }
 
 // countedAs is the bucket of a client id: its own if it exists in the tenant, else the

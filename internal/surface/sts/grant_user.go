@@ -61,7 +61,7 @@ func (m *Room) proveClient(r *http.Request, q userRequest, s segment) (public bo
 		err = m.trust.UseAssertion(r.Context(), q.client.app, how.use) // S-36: whatever the grant
 	}
 	if err != nil {
-		return false, m.refuse(r, cq, q.client.app, sp, err)
+		return false, m.refuseUnproved(r, cq, q.client.app, sp, err)
 	}
 	return false, nil
 }

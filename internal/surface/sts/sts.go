@@ -123,7 +123,7 @@ type Room struct {
 	audit            *audit.Log
 	now              func() time.Time
 	rand             io.Reader
-	throttle         *limit.Bucket[id.App]
+	throttle, denied *limit.Bucket[id.App]
 	signin           *signin.Service
 	hash             hasher
 	pages            *page.Pages
@@ -166,7 +166,7 @@ func New(c Config) (*Room, error) {
 	m := &Room{
 		authority: c.Authority, host: u.Host, cloud: strings.TrimPrefix(u.Hostname(), "login."), graph: c.Graph,
 		hosts: map[string]string{}, directory: c.Directory, trust: c.Trust, keys: c.Keys, issuer: c.Issuer, audit: c.Audit,
-		now: c.Now, rand: c.Rand, throttle: limit.NewBucket[id.App](wrongRate, 1024, c.Now),
+		now: c.Now, rand: c.Rand, throttle: limit.NewBucket[id.App](wrongRate, 1024, c.Now), denied: limit.NewBucket[id.App](unprovedRate, 1024, c.Now),
 		federation: c.Federation, identityLifetime: cmp.Or(c.IdentityLifetime, 24*time.Hour),
 		signin: c.SignIn, hash: c.Hasher, pages: pages, forms: forms, grants: c.Grants, entitled: c.Entitlements, passwords: c.PasswordGrant,
 		guesses: limit.NewGuesses[id.Object](mostGuesses, guessesReset, c.Now), devices: limit.NewBucket[netip.Prefix](deviceRate, 4096, c.Now), attempts: limit.NewBucket[netip.Prefix](attemptRate, 4096, c.Now),

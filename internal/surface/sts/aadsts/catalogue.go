@@ -9,7 +9,7 @@ import "net/http"
 const (
 	NoEndpoint = -1 // no such path
 	Method     = -2 // a method that the path does not have
-	Throttled  = -3 // too many wrong secrets
+	Throttled  = -3 // too many wrong secrets or assertions
 	TooLarge   = -4 // a form above 64 KiB
 	Declined   = -5 // the person said no
 	Busy       = -6 // too many sign-ins wait
@@ -106,7 +106,7 @@ var Catalogue = map[int]Entry{
 
 	NoEndpoint: {http.StatusNotFound, "invalid_request", 90013, "There is no such endpoint.", ""},
 	Method:     {http.StatusMethodNotAllowed, "invalid_request", 90013, "This endpoint accepts GET only.", ""},
-	Throttled:  {http.StatusTooManyRequests, "temporarily_unavailable", 90033, "Too many wrong client secrets for the application %s. Wait before the next attempt.", ""},
+	Throttled:  {http.StatusTooManyRequests, "temporarily_unavailable", 90033, "Too many wrong client secrets or assertions for the application %s. Wait before the next attempt.", ""},
 	Declined:   {http.StatusBadRequest, "authorization_declined", 70000, "The person declined.", ""},
 	Busy:       {http.StatusTooManyRequests, "temporarily_unavailable", 90033, "Too many sign-ins are waiting. Try again later.", ""},
 	TooLarge:   {http.StatusRequestEntityTooLarge, "invalid_request", 9002313, "The request body is larger than 64 KiB.", ""},
