@@ -11,7 +11,7 @@ import (
 	"github.com/sealring/sealring/internal/token"
 )
 
-func TestAnOwnerActsWithinTheScopesOfTheToken(t *testing.T) { // DT-7.1, S-33
+func TestAnOwnerActsWithinTheScopesOfTheToken(t *testing.T) { // DT-7.1
 	w := newWorld(t)
 	u := w.user("alice")
 	app, _ := w.application("hers", u.ID)
@@ -117,5 +117,19 @@ func TestADeletedAdministratorComesBackByAnAdministrator(t *testing.T) { // S-71
 	w.admin()
 	if got := restore(string(admin.ID)); got != 200 {
 		t.Errorf("by an administrator: %d", got)
+	}
+}
+
+func TestWhoWritesUsersDoesNotSignAdministratorsOut(t *testing.T) { // S-71
+	w := newWorld(t)
+	w.permit(w.caller, "User.ReadWrite.All")
+	plain, admin := w.user("plain"), w.user("admin")
+	if err := w.rel.AddRoleMember(t.Context(), w.tenant.ID, relation.GlobalAdministrator, admin.ID); err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range map[id.Object]int{plain.ID: 200, admin.ID: 403} {
+		if rec := w.send("POST", "/v1.0/users/"+string(user)+"/revokeSignInSessions", "", nil); rec.Code != want {
+			t.Errorf("%s: %d %s", user, rec.Code, rec.Body)
+		}
 	}
 }

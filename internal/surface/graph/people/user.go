@@ -171,9 +171,13 @@ func (a *area) noManager(_ http.ResponseWriter, r *api.Request) error {
 	return api.NotFound("manager")
 }
 
-// revokeSessions serves POST …/revokeSignInSessions.
+// revokeSessions serves POST …/revokeSignInSessions. Who could not give directory roles ends no
+// sessions of whoever has one, but its own.
 func (a *area) revokeSessions(w http.ResponseWriter, r *api.Request) error {
 	o, err := a.userOf(r)
+	if err == nil && !r.Is("me") {
+		err = api.Guard(r, a.Relations, o.ID)
+	}
 	if err != nil {
 		return err
 	}
