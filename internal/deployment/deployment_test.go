@@ -365,3 +365,15 @@ func TestWhatComesFromAVaultIsNotKept(t *testing.T) {
 		t.Errorf("%s %+v", d.Parameters, d.Failure)
 	}
 }
+
+// CP-139: defaults of secure parameters are not kept, wherever and however they are declared.
+func TestSecureDefaultsAreKeptNowhere(t *testing.T) {
+	secure := `"definitions":{"s":{"type":"securestring"}},"parameters":{"a":{"type":"securestring","defaultValue":"hunter2"},"b":{"$ref":"#/definitions/s","defaultValue":"hunter2"},` +
+		`"c":{"type":"object","properties":{"k":{"$ref":"#/definitions/s"}},"defaultValue":{"k":"hunter2"}},"d":{"type":"string","defaultValue":"plain"}}`
+	nested := `{"type":"[concat('Microsoft.Resources/','deployments')]","properties":{"template":{` + secure + `,"resources":[]}}}`
+	doc, err := value.ParseObject([]byte(`{` + secure + `,"resources":[` + nested + `,{"type":"A.B/c","resources":[` + nested + `]}]}`))
+	check1(t, err)
+	if text := string(value.Marshal(kept(doc))); strings.Contains(text, "hunter2") || strings.Count(text, "plain") != 3 {
+		t.Error(text)
+	}
+}

@@ -254,7 +254,7 @@ func kept(t *value.Object) *value.Object {
 		for _, name := range params.Names() {
 			p := params.Object(name)
 			text, isText := p.Get("defaultValue").(string)
-			if !strings.HasPrefix(value.Fold(p.Text("type")), "secure") || isText && (text == "" || strings.HasPrefix(text, "[")) {
+			if !template.IsSecure(t, p) || isText && (text == "" || strings.HasPrefix(text, "[")) {
 				continue
 			}
 			p = p.Clone()
@@ -263,7 +263,13 @@ func kept(t *value.Object) *value.Object {
 		}
 		out.Set("parameters", cleaned)
 	}
-	switch list := t.Get("resources").(type) {
+	keepResources(out)
+	return out
+}
+
+// keepResources is kept for the resources that stand in a template or a resource.
+func keepResources(in *value.Object) {
+	switch list := in.Get("resources").(type) {
 	case []any:
 		items := make([]any, len(list))
 		for i, item := range list {
@@ -272,7 +278,7 @@ func kept(t *value.Object) *value.Object {
 				items[i] = keptResource(r)
 			}
 		}
-		out.Set("resources", items)
+		in.Set("resources", items)
 	case *value.Object:
 		items := &value.Object{}
 		for _, name := range list.Names() {
@@ -281,20 +287,20 @@ func kept(t *value.Object) *value.Object {
 				items.Set(name, keptResource(r))
 			}
 		}
-		out.Set("resources", items)
+		in.Set("resources", items)
 	}
-	return out
 }
 
-// keptResource is kept for the template of a nested deployment.
+// keptResource is kept for a resource: for the template of a nested deployment, whose type
+// may be an expression, and for the resources that stand in it.
 func keptResource(r *value.Object) *value.Object {
-	props := r.Object("properties")
-	if props.Object("template") == nil || !strings.EqualFold(r.Text("type"), template.TypeDeployment) {
-		return r
+	r = r.Clone()
+	if props := r.Object("properties"); props.Object("template") != nil {
+		props = props.Clone()
+		props.Set("template", kept(props.Object("template")))
+		r.Set("properties", props)
 	}
-	props, r = props.Clone(), r.Clone()
-	props.Set("template", kept(props.Object("template")))
-	r.Set("properties", props)
+	keepResources(r)
 	return r
 }
 

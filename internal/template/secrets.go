@@ -37,6 +37,16 @@ func (p *Plan) secrets() []string {
 	return out
 }
 
+// IsSecure reports whether values of a schema in a template are not to be shown, in whole or
+// in part.
+func IsSecure(t, schema *value.Object) bool {
+	p := &Plan{schemas: map[string]*value.Object{}}
+	for _, name := range t.Object("definitions").Names() {
+		p.schemas[value.Fold(name)] = t.Object("definitions").Object(name)
+	}
+	return p.secure(schema)
+}
+
 // texts appends the texts in a value.
 func texts(to []string, v any) []string {
 	switch v := v.(type) {
