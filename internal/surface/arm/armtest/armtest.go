@@ -141,6 +141,15 @@ type Fixture struct {
 	// Deployments runs what is deployed by templates; answers wait for its end.
 	Deployments *deployment.Service
 	handler     http.Handler
+
+	// What the rest stands on.
+	Audit     *audit.Log
+	Trust     *trust.Service
+	Resources *resource.Service
+	Groups    *managementgroup.Service
+	Locks     *managementlock.Service
+	Vaults    *vault.Service
+	IDs       *id.Source
 }
 
 // Options are what differs between installations.
@@ -197,6 +206,7 @@ func OpenWith(t testing.TB, db *store.DB, o Options) *Fixture {
 	room := Must[*arm.Room](t)(arm.New(arm.Config{Strict: provider.Strict(resources, o.Strict, o.Strict), Log: quiet, Now: now, IDs: ids, Authenticator: f.People, Authorizer: f.RBAC, Scopes: resources, Locks: locks, Audit: log,
 		Pages: pages, Providers: f.Routes, Tenant: f.Tenant, Audiences: []string{Base}, Location: "local"}))
 	f.handler, f.Identities = room, identities
+	f.Audit, f.Trust, f.Resources, f.Groups, f.Locks, f.Vaults, f.IDs = log, trusted, resources, groups, locks, vaults, ids
 
 	Check(t, resources.PutSubscription(ctx, resource.Subscription{ID: "11111111-1111-1111-1111-111111111111", Tenant: f.Tenant, Name: "Sub"}))
 	f.Person("owner", Owner, Sub)

@@ -1,12 +1,15 @@
 package resources_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
 
+	"github.com/sealring/sealring/internal/bearer"
 	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/managedidentity"
+	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
 	"github.com/sealring/sealring/internal/store/storetest"
@@ -168,4 +171,78 @@ func TestExport(t *testing.T) {
 		t.Errorf("%+v", last)
 	}
 	f.Do("nobody", "POST", armtest.Group+"/exportTemplate", `{"resources":["*"]}`).Want(403, "AuthorizationFailed")
+}
+
+// CP-120, CP §2.13, S-47: a move to another subscription of the tenant takes identities along,
+// needs rights there, and leaves behind what was assigned at the old place.
+func TestMoveToAnotherSubscription(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f := armtest.Open(t, db)
+		const second, target = "/subscriptions/22222222-2222-2222-2222-222222222222", "/subscriptions/22222222-2222-2222-2222-222222222222/resourceGroups/Target"
+		const foreign = "/subscriptions/33333333-3333-3333-3333-333333333333"
+		for sub, tenant := range map[string]id.Tenant{second: f.Tenant, foreign: f.People["stranger"].Tenant} {
+			armtest.Check(t, f.Resources.PutSubscription(t.Context(), resource.Subscription{
+				ID: id.Subscription(strings.TrimPrefix(sub, "/subscriptions/")), Tenant: tenant, Name: "Another"}))
+		}
+		f.Grant("owner", armtest.Owner, second)
+		f.Grant("stranger", armtest.Owner, foreign)
+		f.OK("owner", "PUT", target, `{"location":"local"}`)
+		f.OK("stranger", "PUT", foreign+"/resourceGroups/Target", `{"location":"local"}`)
+		client := f.OK("owner", "PUT", uai, `{"location":"local"}`).At("properties", "clientId")
+		before := f.OK("owner", "PUT", vm, `{"location":"local","identity":{"type":"SystemAssigned, UserAssigned","userAssignedIdentities":{"`+uai+`":{}}}}`)
+		principal := before.At("identity", "principalId")
+		f.People["machine"] = bearer.Principal{Tenant: f.Tenant, Object: id.Object(principal)}
+		f.Grant("machine", armtest.Reader, armtest.Group)
+		f.Person("scoped", armtest.Reader, vm)
+		old := armtest.Must[managedidentity.Minted](t)(f.Identities.Mint(t.Context(),
+			managedidentity.Caller{Resource: armtest.Must[resource.ID](t)(resource.ParseID(vm))},
+			managedidentity.Request{Audience: "https://vault.azure.net", Dialect: managedidentity.IMDS}))
+
+		move := func(who, to string, resources ...string) armtest.Answer {
+			return f.Do(who, "POST", armtest.Group+"/moveResources", moveBody(to, resources...))
+		}
+		move("owner", target, uai).Want(400, "ResourceMoveNotSupported")
+		move("owner", target, vm, uai).Want(400, "ResourceMoveNotSupported")
+		move("owner", foreign+"/resourceGroups/Target", vm).Want(403, "AuthorizationFailed")
+		f.Person("mover", armtest.Contributor, armtest.Sub)
+		move("mover", target, vm).Want(403, "AuthorizationFailed")
+		f.Grant("mover", armtest.Reader, second)
+		move("mover", target, vm).Want(403, "AuthorizationFailed")
+		f.OK("owner", "GET", vm, "")
+		f.Grant("mover", armtest.Contributor, target)
+		move("mover", target, vm).Want(204, "")
+
+		moved := target + strings.TrimPrefix(vm, armtest.Group)
+		f.Do("owner", "GET", vm, "").Want(404, "ResourceNotFound")
+		if after := f.OK("owner", "GET", moved, ""); after.At("identity") != before.At("identity") || after.At("id") != moved {
+			t.Errorf("moved: %s, the identity was %s", after.Text, before.At("identity"))
+		}
+		for _, who := range []string{"scoped", "reader"} { // who read it where it was
+			f.Do(who, "GET", moved, "").Want(403, "AuthorizationFailed")
+		}
+		f.OK("owner", "PUT", vm, `{"location":"local"}`) // another one of the name
+		f.Do("scoped", "GET", vm, "").Want(403, "AuthorizationFailed")
+		if held := armtest.Must[[]*rbac.Assignment](t)(f.RBAC.ListAssignments(t.Context(), rbac.AssignmentQuery{
+			Scope: armtest.Must[resource.ID](t)(resource.ParseID(armtest.Group)), Principal: id.Object(principal)})); len(held) != 1 {
+			t.Errorf("the identity itself holds %v, it had one role", held)
+		}
+		tokens(f, moved, principal, client)
+		again := armtest.Must[managedidentity.Minted](t)(f.Identities.Mint(t.Context(),
+			managedidentity.Caller{Resource: armtest.Must[resource.ID](t)(resource.ParseID(moved))},
+			managedidentity.Request{Audience: "https://vault.azure.net", Dialect: managedidentity.IMDS}))
+		if was, is := mirid(t, old), mirid(t, again); was == is || !strings.EqualFold(is, moved) {
+			t.Errorf("the token names %q, before the move %q", is, was)
+		}
+	})
+}
+
+// mirid is the resource that a token names.
+func mirid(t *testing.T, m managedidentity.Minted) string {
+	t.Helper()
+	raw := armtest.Must[[]byte](t)(base64.RawURLEncoding.DecodeString(strings.Split(m.Token.Reveal(), ".")[1]))
+	var claims struct {
+		MIRID string `json:"xms_mirid"`
+	}
+	armtest.Check(t, json.Unmarshal(raw, &claims))
+	return claims.MIRID
 }
