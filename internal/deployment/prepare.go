@@ -250,11 +250,11 @@ func describe(plan *template.Plan) (types []Provided, order []Dependency) {
 func kept(t *value.Object) *value.Object {
 	out := t.Clone()
 	if params := t.Object("parameters"); params != nil {
-		cleaned := params.Clone()
+		cleaned, secure := params.Clone(), template.SecureIn(t)
 		for _, name := range params.Names() {
 			p := params.Object(name)
 			text, isText := p.Get("defaultValue").(string)
-			if !template.IsSecure(t, p) || isText && (text == "" || strings.HasPrefix(text, "[")) {
+			if !secure(p) || isText && (text == "" || strings.HasPrefix(text, "[")) {
 				continue
 			}
 			p = p.Clone()

@@ -119,6 +119,9 @@ func (p *Plan) resolved(schema *value.Object) *value.Object {
 		if !ok || target == nil {
 			return schema
 		}
+		if p.shared.budget.Spend(1+target.Len()/4) != nil {
+			return schema // whoever asked finds the budget spent
+		}
 		merged := target.Clone()
 		for _, member := range schema.Names() {
 			if member != "$ref" {
@@ -141,14 +144,21 @@ func (p *Plan) hidden(name string, schema *value.Object) bool {
 }
 
 // secure reports whether values of a schema are not to be shown, in whole or in part.
-func (p *Plan) secure(schema *value.Object) bool { return p.secureBelow(schema, 0) }
+func (p *Plan) secure(schema *value.Object) bool {
+	return p.secureBelow(schema, map[*value.Object]bool{})
+}
 
-// secureBelow is secure with the depth of the search.
-func (p *Plan) secureBelow(schema *value.Object, depth int) bool {
-	if schema == nil || depth > maxNesting {
+// secureBelow is secure without the schemas that the search has seen. Where there is too much
+// to look at, everything counts as secure.
+func (p *Plan) secureBelow(schema *value.Object, seen map[*value.Object]bool) bool {
+	if schema == nil || seen[schema] {
 		return false
 	}
+	seen[schema] = true
 	r := p.resolved(schema)
+	if p.shared.budget.Spend(1) != nil {
+		return true
+	}
 	if strings.HasPrefix(strings.ToLower(r.Text("type")), "secure") {
 		return true
 	}
@@ -164,7 +174,7 @@ func (p *Plan) secureBelow(schema *value.Object, depth int) bool {
 		parts = append(parts, r.Object("discriminator").Object("mapping").Object(name))
 	}
 	for _, part := range parts {
-		if p.secureBelow(part, depth+1) {
+		if p.secureBelow(part, seen) {
 			return true
 		}
 	}

@@ -394,3 +394,20 @@ func TestNestedTemplatesShareTheAllowance(t *testing.T) {
 	}
 	t.Error("500 nested templates of ten thousand steps each were planned")
 }
+
+// CP-147: types that refer to themselves in many members cost no more than they are long.
+func TestRecursiveTypesAreLookedAtOnce(t *testing.T) {
+	var members []string
+	for i := range 10 {
+		members = append(members, fmt.Sprintf(`"m%d":{"$ref":"#/definitions/s","nullable":true}`, i))
+	}
+	begun := time.Now()
+	p, err := plan(t, `"definitions":{"s":{"type":"object","properties":{`+strings.Join(members, ",")+`}}},"parameters":{"p":{"$ref":"#/definitions/s","defaultValue":{}}},"resources":[]`, "")
+	if err != nil || p.Parameters[0].Secure || time.Since(begun) > 2*time.Second {
+		t.Error(p, err, time.Since(begun))
+	}
+	p, err = plan(t, `"definitions":{"s":{"type":"object","properties":{`+strings.Join(members, ",")+`,"k":{"type":"securestring","nullable":true}}}},"parameters":{"p":{"$ref":"#/definitions/s","defaultValue":{}}},"resources":[]`, "")
+	if err != nil || !p.Parameters[0].Secure {
+		t.Error(p, err)
+	}
+}

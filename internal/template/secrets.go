@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sealring/sealring/internal/fault"
+	"github.com/sealring/sealring/internal/template/expression"
 	"github.com/sealring/sealring/internal/template/value"
 )
 
@@ -37,14 +38,14 @@ func (p *Plan) secrets() []string {
 	return out
 }
 
-// IsSecure reports whether values of a schema in a template are not to be shown, in whole or
-// in part.
-func IsSecure(t, schema *value.Object) bool {
-	p := &Plan{schemas: map[string]*value.Object{}}
+// SecureIn returns what reports whether values of a schema in a template are not to be shown,
+// in whole or in part.
+func SecureIn(t *value.Object) func(schema *value.Object) bool {
+	p := &Plan{schemas: map[string]*value.Object{}, shared: &shared{budget: expression.NewBudget(maxSteps)}}
 	for _, name := range t.Object("definitions").Names() {
 		p.schemas[value.Fold(name)] = t.Object("definitions").Object(name)
 	}
-	return p.secure(schema)
+	return p.secure
 }
 
 // texts appends the texts in a value.

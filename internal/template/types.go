@@ -24,6 +24,9 @@ func (c checker) check(schema *value.Object, v any, place string, depth int) err
 		return nil
 	}
 	s := c.plan.resolved(schema)
+	if err := c.plan.shared.budget.Spend(1 + len(s.List("allowedValues"))/4); err != nil {
+		return err
+	}
 	kind := strings.ToLower(s.Text("type"))
 	if v == nil {
 		if s.Get("nullable") == true || kind == "" {
