@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +75,7 @@ func readmeCommands(t *testing.T) string {
 // commands are what scripts can say beside what every script can.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := maps.Clone(harm)
-	all["status"], all["ready"], all["activekey"] = status, ready, activeKey
+	all["status"], all["ready"], all["activekey"], all["field"] = status, ready, activeKey, field
 	return all
 }
 
@@ -154,4 +155,15 @@ func TestExplainEndsWithACommand(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+}
+
+// field keeps the first word of the line that has a word, as a variable: field NAME FILE WORD
+func field(ts *testscript.TestScript, _ bool, args []string) {
+	for line := range strings.Lines(ts.ReadFile(args[1])) {
+		if words := strings.Fields(line); slices.Contains(words, args[2]) {
+			ts.Setenv(args[0], words[0])
+			return
+		}
+	}
+	ts.Fatalf("no line of %s has the word %s", args[1], args[2])
 }

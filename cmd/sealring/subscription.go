@@ -16,13 +16,13 @@ import (
 func newSubscriptionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "subscription",
-		Short: "Make and list subscriptions",
+		Short: "Make, list and transfer subscriptions",
 		Long: "Works on the data of this host, whether its server runs or not; a running one follows within a\n" +
 			"second. The administrator of the tenant owns what is made.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSubscriptionCreateCommand(), newSubscriptionListCommand())
+	cmd.AddCommand(newSubscriptionCreateCommand(), newSubscriptionListCommand(), newSubscriptionTransferCommand())
 	return cmd
 }
 
@@ -108,6 +108,54 @@ func newSubscriptionListCommand() *cobra.Command {
 	}
 	f.register(cmd)
 	cmd.Flags().StringVar(&tenant, "tenant", "", "tenant id (default: the one of the first start)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// newSubscriptionTransferCommand hands a subscription to another tenant.
+func newSubscriptionTransferCommand() *cobra.Command {
+	var f offlineFlags
+	var to string
+	var yes, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "transfer --to TENANT SUBSCRIPTION [--yes]",
+		Short: "Hand a subscription to another tenant of this installation",
+		Long: "Hands a subscription with its groups, resources and vaults to another tenant, whose administrator then\n" +
+			"owns it. Role assignments, deny assignments and custom roles in it are removed, and the identities in it\n" +
+			"end: hosts have to be given new ones. Secrets in vaults go along, and every access policy is removed.\n" +
+			"Without --yes it only says what would end. There is no way back: transferred again it stays without.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			sub, err := id.ParseSubscription(args[0])
+			if err != nil {
+				return usagef("%q is not a subscription id; `sealring subscription list` shows them", args[0])
+			}
+			tenant, err := id.ParseTenant(to)
+			if err != nil {
+				return usagef("--to is needed, a tenant id; `sealring tenant list` shows them")
+			}
+			return f.withEstate(cmd, func(ctx context.Context, e *app.Estate) error {
+				r, err := e.Transfer(ctx, sub, tenant, !yes)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return printJSON(cmd.OutOrStdout(), r)
+				}
+				done, hint := "transferred", ""
+				if !r.Done {
+					done, hint = "would go", "nothing is changed yet: repeat it with --yes\n"
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "subscription  %s\n%-12s  from tenant %s to %s\nremoved       %d assignments, %d custom roles\n"+
+					"ended         %d system-assigned and %d user-assigned identities\nvaults        %d, with their secrets and without access policies\n%s",
+					r.Subscription, done, r.From, r.To, r.Assignments, r.Roles, r.Identities.System, r.Identities.UserAssigned, r.Vaults, hint)
+				return err
+			})
+		},
+	}
+	f.register(cmd)
+	cmd.Flags().StringVar(&to, "to", "", "id of the tenant that gets it")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do it; without, only say what would end")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

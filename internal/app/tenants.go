@@ -16,6 +16,8 @@ import (
 	"github.com/sealring/sealring/internal/relation"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
+	"github.com/sealring/sealring/internal/transfer"
+	"github.com/sealring/sealring/internal/vault"
 )
 
 // founder makes what every tenant and every subscription begins with: at first start, and
@@ -178,19 +180,54 @@ func (e *Estate) CreateSubscription(ctx context.Context, tenant id.Tenant, name 
 	if tenant == "" {
 		tenant = e.o.in.tenant
 	}
-	if _, err := e.directory.Tenant(ctx, tenant); err != nil {
+	owner, err := e.ownerOf(ctx, tenant)
+	if err != nil {
 		return Subscription{}, err
+	}
+	sub := resource.Subscription{ID: id.NewSource(e.o.c.Rand).Subscription(), Tenant: tenant, Name: name}
+	return Subscription{sub.ID, tenant, name}, e.own(ctx, sub, owner)
+}
+
+// Transfer hands a subscription to another tenant, whose administrator then owns it; a dry one
+// only says what that would end. The one of the first start stays: what commands run on this
+// host is in it. Errors: transfer.ErrRefused and those of transfer.Service.Transfer.
+func (e *Estate) Transfer(ctx context.Context, sub id.Subscription, to id.Tenant, dry bool) (transfer.Report, error) {
+	if sub == e.o.in.subscription {
+		return transfer.Report{}, transfer.ErrRefused.With("the subscription of the first start cannot be transferred: what `sealring run` starts on this host is in it")
+	}
+	owner, err := e.ownerOf(ctx, to)
+	if err != nil {
+		return transfer.Report{}, err
+	}
+	ids := id.NewSource(e.o.c.Rand)
+	vaults, err := vault.New(vault.Config{Store: e.db, Audit: e.o.Audit, Sealer: e.o.Sealer, Log: e.o.c.Log, Now: e.o.c.Now, Rand: e.o.c.Rand, IDs: ids})
+	if err != nil {
+		return transfer.Report{}, err
+	}
+	t, err := transfer.New(transfer.Config{
+		Store: e.db, Audit: e.o.Audit, Directory: e.directory, Trust: e.trust, Resources: e.resources, Groups: e.groups, Locks: e.locks,
+		RBAC: e.rbac, Vaults: vaults, IDs: ids,
+	})
+	if err != nil {
+		return transfer.Report{}, err
+	}
+	return t.Transfer(ctx, transfer.Order{Subscription: sub, To: to, Owner: owner, Dry: dry})
+}
+
+// ownerOf is the administrator of a tenant. Errors: directory.ErrTenantNotFound.
+func (e *Estate) ownerOf(ctx context.Context, tenant id.Tenant) (id.Object, error) {
+	if _, err := e.directory.Tenant(ctx, tenant); err != nil {
+		return "", err
 	}
 	app, err := e.admin(ctx, tenant)
 	if err != nil {
-		return Subscription{}, err
+		return "", err
 	}
 	sp, err := e.directory.ServicePrincipalByApp(ctx, tenant, app)
 	if err != nil {
-		return Subscription{}, fmt.Errorf("find the administrator: %w", err)
+		return "", fmt.Errorf("find the administrator: %w", err)
 	}
-	sub := resource.Subscription{ID: id.NewSource(e.o.c.Rand).Subscription(), Tenant: tenant, Name: name}
-	return Subscription{sub.ID, tenant, name}, e.own(ctx, sub, sp.ID)
+	return sp.ID, nil
 }
 
 // admin is the application id of a tenant's administrator.

@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/transfer"
 )
 
 // asAdminOf returns a caller of Resource Manager that signs in as a tenant's administrator,
@@ -126,4 +127,59 @@ func awaitDomain(t *testing.T, s *running, domain string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// CP-121, L-3: a transfer by a command beside a running server works within a second: tokens of
+// before are refused, and the new tenant's administrator is the owner.
+func TestATransferReachesARunningServer(t *testing.T) {
+	eachEngine(t, func(t *testing.T, c Config) {
+		s := start(t, c)
+		o, err := OpenOffline(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = o.Close() }()
+		e, err := o.Estate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := o.As(t.Context(), "test")
+		second, err := e.CreateTenant(ctx, "Second", []string{"second.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		more, err := e.CreateSubscription(ctx, "", "More")
+		if err != nil {
+			t.Fatal(err)
+		}
+		awaitDomain(t, s, "second.example")
+		do := asAdminOf(t, s, second, s.Endpoints().ResourceManager)
+		doFirst := asAdminOf(t, s, Tenant{ID: s.in.tenant, AdminClientID: s.in.adminApp, SecretFile: s.Endpoints().AdminSecretFile}, s.Endpoints().ResourceManager)
+		group := "/subscriptions/" + string(more.ID) + "/resourcegroups/default"
+		if status, text := doFirst("GET", group, ""); status != 200 {
+			t.Fatalf("before: %d %s", status, text)
+		}
+		if _, err := e.Transfer(ctx, s.in.subscription, second.ID, false); !errors.Is(err, transfer.ErrRefused) {
+			t.Errorf("the subscription of the first start: %v", err)
+		}
+		if r, err := e.Transfer(ctx, more.ID, second.ID, true); err != nil || r.Done {
+			t.Errorf("only asked: %+v, %v", r, err)
+		}
+		if status, text := doFirst("GET", group, ""); status != 200 {
+			t.Errorf("after asking: %d %s", status, text)
+		}
+		if r, err := e.Transfer(ctx, more.ID, second.ID, false); err != nil || !r.Done || r.From != s.in.tenant || r.Assignments != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		deadline := time.Now().Add(time.Second)
+		for status, text := do("GET", group, ""); status != 200; status, text = do("GET", group, "") {
+			if time.Now().After(deadline) {
+				t.Fatalf("the new owner: %d %s", status, text)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		if status, text := doFirst("GET", group, ""); status != 404 {
+			t.Errorf("the old owner: %d %s", status, text)
+		}
+	})
 }

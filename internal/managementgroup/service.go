@@ -283,6 +283,21 @@ func (s *Service) Place(ctx context.Context, tenant id.Tenant, name string, sub 
 	})
 }
 
+// Release takes a subscription out of its group, in the transaction that gives it to another
+// tenant; it is then at the root of that one.
+func (s *Service) Release(ctx context.Context, tx *store.Tx, sub id.Subscription) error {
+	var group string
+	found, err := tx.Get(ctx, "SELECT group_key FROM management_group_subscription WHERE subscription_id = $1", []any{string(sub)}, &group)
+	if err != nil || !found {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "DELETE FROM management_group_subscription WHERE subscription_id = $1", string(sub)); err != nil {
+		return fmt.Errorf("take subscription %s out of its group: %w", sub, err)
+	}
+	g := Group{Name: group}
+	return s.changed(ctx, tx, g.ID().Child("subscriptions", string(sub)), "Microsoft.Management/managementGroups/subscriptions/delete")
+}
+
 // PlaceOf returns the name of the group that a subscription is in; "" for none of the tenant.
 func (s *Service) PlaceOf(ctx context.Context, tenant id.Tenant, sub id.Subscription) (string, error) {
 	t, err := s.read(ctx)

@@ -201,3 +201,39 @@ func (s *Service) definitionChanged(ctx context.Context, tx *store.Tx, d *Defini
 		Details: map[string]string{"role_id": string(d.ID), "role_name": d.Name},
 	})
 }
+
+// HandOver takes from a subscription, the scope of owner, what its old tenant holds there, in
+// the caller's transaction: assignments, deny assignments, and custom roles of which no
+// assignable scope is left. Then it makes the assignment owner, of a principal that the caller
+// has looked up. It returns how many assignments and roles there were. Errors: of PutAssignment.
+func (s *Service) HandOver(ctx context.Context, tx *store.Tx, owner NewAssignment) (assignments, roles int, err error) {
+	if assignments, err = s.RemoveScope(ctx, tx, owner.Scope); err != nil {
+		return assignments, 0, err
+	}
+	all, err := readDefinitions(ctx, tx)
+	if err != nil {
+		return assignments, 0, err
+	}
+	for _, d := range all {
+		left := slices.DeleteFunc(slices.Clone(d.AssignableScopes), owner.Scope.Contains)
+		verb := "write"
+		switch {
+		case len(left) == len(d.AssignableScopes):
+			continue
+		case len(left) > 0:
+			d.AssignableScopes = left
+			err = replaceDefinition(ctx, tx, d)
+		default:
+			roles, verb = roles+1, "delete"
+			_, err = tx.Exec(ctx, "DELETE FROM role_definition WHERE id = $1", string(d.ID))
+		}
+		if err != nil {
+			return assignments, roles, err
+		}
+		if err := s.definitionChanged(ctx, tx, d, verb); err != nil {
+			return assignments, roles, err
+		}
+	}
+	_, _, err = s.putAssignment(ctx, tx, owner)
+	return assignments, roles, err
+}

@@ -130,7 +130,7 @@ func (s *Service) save(ctx context.Context, tx *store.Tx, v *Vault, operation st
 			purge_protection, retention_days, policies, tags, properties, revision, created_at, created_by, created_by_type,
 			changed_at, changed_by, changed_by_type, deleted_at, purge_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
-		ON CONFLICT (uid) DO UPDATE SET sku = $9, rbac = $10, purge_protection = $11, policies = $13, tags = $14, properties = $15,
+		ON CONFLICT (uid) DO UPDATE SET tenant_id = $7, sku = $9, rbac = $10, purge_protection = $11, policies = $13, tags = $14, properties = $15,
 			revision = $16, changed_at = $20, changed_by = $21, changed_by_type = $22, deleted_at = $23, purge_at = $24`,
 		v.UID, key, v.Name, v.ID.String(), string(v.ID.Subscription()), v.ID.GroupScope().Key(), string(v.Tenant), v.Location, texts[0], v.RBAC,
 		v.PurgeProtection, v.RetentionDays, texts[1], texts[2], string(v.Properties), v.Revision, seconds(v.Created), v.CreatedBy, v.CreatedByType,
