@@ -12,10 +12,12 @@ import (
 	"github.com/sealring/sealring/internal/managementgroup"
 	"github.com/sealring/sealring/internal/rbac"
 	"github.com/sealring/sealring/internal/resource"
+	"github.com/sealring/sealring/internal/secret"
 	"github.com/sealring/sealring/internal/store"
 	"github.com/sealring/sealring/internal/store/storetest"
 	"github.com/sealring/sealring/internal/surface/arm/armtest"
 	"github.com/sealring/sealring/internal/transfer"
+	"github.com/sealring/sealring/internal/vault"
 )
 
 // Paths of the tests: what is in the subscription that goes, and beside it one that stays.
@@ -58,6 +60,12 @@ func open(t *testing.T, db *store.DB) *world {
 	f.OK("owner", "PUT", elsewhere, block("UserAssigned", uai, farID))
 	f.OK("owner", "PUT", vaultPath, `{"location":"local","properties":{"sku":{"family":"A","name":"standard"},"accessPolicies":[
 		{"tenantId":"`+string(f.Tenant)+`","objectId":"`+string(f.People["reader"].Object)+`","permissions":{"secrets":["get"]}}]}}`)
+	f.OK("owner", "PUT", vaultPath+"gone", `{"location":"local","properties":{"sku":{"family":"A","name":"standard"},"accessPolicies":[]}}`)
+	for _, name := range []string{"vault1", "vault1gone"} {
+		_, err := f.Vaults.SetSecret(t.Context(), armtest.Must[vault.Vault](t)(f.Vaults.GetByName(t.Context(), name)), "Kept", secret.New("value"), vault.SecretChange{})
+		armtest.Check(t, err)
+	}
+	f.OK("owner", "DELETE", vaultPath+"gone", "")
 	for _, scope := range []string{vm, uai} {
 		f.OK("owner", "PUT", scope+"/providers/Microsoft.Authorization/locks/keep", `{"properties":{"level":"CanNotDelete"}}`)
 	}
@@ -111,13 +119,18 @@ func TestTransferEndsWhatTheOldTenantHolds(t *testing.T) {
 		}
 		ctx := audit.WithActor(t.Context(), audit.Actor{Name: "test"})
 		got, err := w.Transfer(ctx, w.order())
-		want := transfer.Report{Subscription: goes, From: w.Tenant, To: w.to, Assignments: got.Assignments, Roles: 1, Vaults: 1, Done: true,
+		want := transfer.Report{Subscription: goes, From: w.Tenant, To: w.to, Assignments: got.Assignments, Roles: 1, Vaults: 2, Done: true,
 			Identities: managedidentity.Ended{System: 1, UserAssigned: 1}}
 		if err != nil || got != want || got.Assignments < 3 {
 			t.Fatalf("%+v, %v", got, err)
 		}
 
-		w.Do("owner", "GET", vm, "").Want(404, "SubscriptionNotFound")
+		for _, who := range []string{"owner", "above"} {
+			w.Do(who, "GET", vm, "").Want(404, "SubscriptionNotFound")
+		}
+		if inside, err := w.Groups.Children(t.Context(), w.Tenant, "team"); len(inside) != 0 || err != nil {
+			t.Errorf("the management group holds %v, %v", inside, err)
+		}
 		for _, s := range []managedidentity.Selector{{}, one(client), one(far)} {
 			if m, err := w.mint(vm, s); err == nil {
 				t.Errorf("%+v still has a token, of %+v", s, m.Identity)
@@ -187,6 +200,14 @@ func (w *world) taken(old string) {
 	v := w.OK("stranger", "GET", vaultPath, "")
 	if v.At("properties", "tenantId") != string(w.to) || v.At("properties", "accessPolicies") != "[]" {
 		t.Errorf("vault %s", v.Text)
+	}
+	kept := armtest.Must[vault.Secret](t)(w.Vaults.GetSecret(t.Context(), armtest.Must[vault.Vault](t)(w.Vaults.GetByName(t.Context(), "vault1")), "kept", ""))
+	if n, broken, err := w.Vaults.CheckSealed(t.Context()); n != 2 || len(broken) > 0 || err != nil {
+		t.Errorf("of %d values %v do not open, %v", n, broken, err)
+	}
+	gone := armtest.Must[vault.Vault](t)(w.Vaults.GetDeleted(t.Context(), goes, "", "vault1gone"))
+	if kept.Value.Reveal() != "value" || gone.Tenant != w.to {
+		t.Errorf("a secret %+v, a deleted vault of %s", kept, gone.Tenant)
 	}
 	w.Do("stranger", "GET", uai, "").Want(404, "")
 	w.Do("stranger", "PATCH", vm, `{"identity":{"type":"UserAssigned","userAssignedIdentities":{"`+farID+`":{}}}}`).Want(403, "LinkedAuthorizationFailed") // of the old tenant
