@@ -23,9 +23,9 @@ type Book struct {
 	kept   int // scopes after Fill
 }
 
-// held is a grant with its holder and the shelf of the holder, while a Set is filled.
+// held is a grant with its holder and the hash of the holder, while a Set is filled.
 type held struct {
-	shelf     uint32
+	hash      uint64
 	principal Name
 	Grant
 }
@@ -33,57 +33,67 @@ type held struct {
 // Fill makes a Set of all entries that each yields, in any order.
 func (b *Book) Fill(each func(yield func(id.Object, Entry))) *Set {
 	var all []held
-	principals := map[Name]struct{}{}
 	each(func(principal id.Object, e Entry) {
 		if name, ok := ParseName(string(principal)); ok && !e.Scope.IsZero() { // no principal of ours is spelled otherwise
-			all = append(all, held{0, name, b.grant(e)})
-			principals[name] = struct{}{}
+			all = append(all, held{hashOf(name), name, b.grant(e)})
 		}
 	})
 	b.kept = b.scopes.count
-	return fill(b.scopes.view, all, len(principals))
+	b.scopes.widen()
+	return fill(b.scopes.view, all)
 }
 
-// fill sorts the grants onto shelves.
-func fill(v view, all []held, principals int) *Set {
-	shelves := 1
-	for shelves < principals {
-		shelves *= 2
-	}
-	for i := range all {
-		all[i].shelf = uint32(hashOf(all[i].principal)>>32) & uint32(shelves-1)
-	}
+// fill puts the grants into places.
+func fill(v view, all []held) *Set {
 	slices.SortFunc(all, func(a, b held) int {
-		if a.shelf != b.shelf {
-			return cmp.Compare(a.shelf, b.shelf)
+		if a.hash != b.hash {
+			return cmp.Compare(a.hash, b.hash)
 		}
 		if n := bytes.Compare(a.principal[:], b.principal[:]); n != 0 {
 			return n
 		}
 		return compareGrants(a.Grant, b.Grant)
 	})
-	s := &Set{view: v, filled: make(shelf, 0, len(all)+principals), starts: make([]uint32, shelves+1), count: len(all), holders: principals}
-	at := 0
-	for from := 0; from < len(all); {
-		to := from
-		for to < len(all) && all[to].principal == all[from].principal {
-			to++
+	var hashes []uint64
+	var starts []int // of the grants of each principal, and the end
+	for i := range all {
+		if i == 0 || all[i].principal != all[i-1].principal {
+			hashes, starts = append(hashes, all[i].hash), append(starts, i)
 		}
-		for ; at <= int(all[from].shelf); at++ {
-			s.starts[at] = uint32(len(s.filled))
-		}
-		s.filled = append(s.filled, Grant{Name: all[from].principal, ref: Ref(to - from)})
-		head := &s.filled[len(s.filled)-1]
-		for _, h := range all[from:to] {
-			head.hash |= DepthBit(v.depth(h.ref))
-			s.filled = append(s.filled, h.Grant)
-		}
-		from = to
 	}
-	for ; at <= shelves; at++ {
-		s.starts[at] = uint32(len(s.filled))
+	starts = append(starts, len(all))
+	pilots, places, homeless := settle(hashes)
+	s := &Set{view: v, filled: table{places: make([]place, places), pilots: pilots}}
+	var grants []Grant
+	var own shelf
+	for i, hash := range hashes {
+		if slices.Contains(homeless, i) {
+			continue
+		}
+		held := all[starts[i]:starts[i+1]]
+		grants = bare(grants[:0], held)
+		own = v.shelf(own[:0], held[0].principal, grants)
+		s.filled.put(spot(hash, pilots[pilotOf(hash, len(pilots))], places), own)
+		s.holders++
+		s.count += len(grants)
+	}
+	widen(s.filled.places)
+	if len(homeless) > 0 {
+		s.pages = make([]*page, pagesFor(s.holders))
+	}
+	for _, i := range homeless {
+		held := all[starts[i]:starts[i+1]]
+		s.put(held[0].principal, bare(nil, held))
 	}
 	return s
+}
+
+// bare appends the grants without their holder.
+func bare(to []Grant, list []held) []Grant {
+	for i := range list {
+		to = append(to, list[i].Grant)
+	}
+	return to
 }
 
 // With returns a Set in which the principals hold what is said here and nothing else.
@@ -161,11 +171,7 @@ func (s *Set) put(principal Name, grants []Grant) {
 		}
 		i = end
 	}
-	head := Grant{Name: principal, ref: Ref(len(grants))}
-	for _, g := range grants {
-		head.hash |= DepthBit(s.depth(g.ref))
-	}
-	s.pages[p][at] = append(append(fresh, head), grants...)
+	s.pages[p][at] = s.shelf(fresh, principal, grants)
 	if known.own == nil {
 		s.changed++
 	}
@@ -173,4 +179,13 @@ func (s *Set) put(principal Name, grants []Grant) {
 		s.holders++
 		s.count += len(grants)
 	}
+}
+
+// shelf appends the head and the grants of a principal, which are sorted.
+func (v *view) shelf(to shelf, principal Name, grants []Grant) shelf {
+	head := Grant{Name: principal, ref: Ref(len(grants))}
+	for _, g := range grants {
+		head.hash |= DepthBit(v.depth(g.ref))
+	}
+	return append(append(to, head), grants...)
 }

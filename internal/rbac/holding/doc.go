@@ -5,6 +5,9 @@
 // with the last all but what changed, so that one changed principal costs microseconds,
 // whatever the size. Only one goroutine may use a Book at a time.
 //
+// A decision about somebody whom nobody asked about lately waits twice for memory: for the
+// place of the principal, which holds its first grants, and for the scope of the grant.
+//
 // Grants are found by a keyed hash of their scope and then compared with the scope itself,
 // so a collision costs time and never grants anything.
 package holding

@@ -22,7 +22,12 @@ type scopes struct {
 	numbers map[string]uint32 // of templates, by their written pieces
 	table   []Ref             // open addressing by hash of the key; 0 is free
 	count   int
+	slabs   [][]byte // memory for many pieces each, once there are many
+	free    []byte   // of the last slab
 }
+
+// slabBits is the logarithm of the number of pieces that are made at once, once there are so many.
+const slabBits = 5
 
 // view is what readers need of scopes.
 type view struct {
@@ -142,7 +147,7 @@ func (s *scopes) keep(scope resource.ID) Ref {
 	}
 	last := len(s.chunks) - 1
 	if last < 0 || len(s.chunks[last])+len(record) > 1<<chunkBits {
-		s.chunks = append(s.chunks, make([]byte, 0, 1<<chunkBits))
+		s.chunks = append(s.chunks, s.piece())
 		last++
 		if last == 0 {
 			s.chunks[0] = append(s.chunks[0], 0) // no scope has place 0
@@ -151,6 +156,28 @@ func (s *scopes) keep(scope resource.ID) Ref {
 	ref := Ref(last<<chunkBits | len(s.chunks[last]))
 	s.chunks[last] = append(s.chunks[last], record...)
 	return ref
+}
+
+// piece makes an empty piece. The first ones are small pieces of memory each, so that a few
+// scopes take little; the later ones come from memory that is made for many.
+func (s *scopes) piece() []byte {
+	if len(s.chunks) < 1<<slabBits {
+		return make([]byte, 0, 1<<chunkBits)
+	}
+	if len(s.free) == 0 {
+		s.free = make([]byte, 1<<(chunkBits+slabBits))
+		s.slabs = append(s.slabs, s.free)
+	}
+	piece := s.free[: 0 : 1<<chunkBits]
+	s.free = s.free[1<<chunkBits:]
+	return piece
+}
+
+// widen asks for large pages under the slabs.
+func (s *scopes) widen() {
+	for _, slab := range s.slabs {
+		widen(slab)
+	}
 }
 
 // record returns the bytes from the place on.

@@ -26,9 +26,7 @@ type shelf []Grant
 // Set is who holds what. The zero Set is empty.
 type Set struct {
 	view
-	// What was filled: shelves in a row, and where each begins; the last number is the end.
-	filled shelf
-	starts []uint32 // a power of two, and one
+	filled table
 	// What changed since: it hides what was filled.
 	pages   []*page // a power of two
 	changed int     // principals
@@ -94,11 +92,7 @@ func (s *Set) of(principal Name) Holding {
 			}
 		}
 	}
-	if len(s.starts) == 0 {
-		return Holding{}
-	}
-	at := int(hash>>32) & (len(s.starts) - 2)
-	return s.filled[s.starts[at]:s.starts[at+1]].of(principal)
+	return s.filled.of(principal, hash)
 }
 
 // of finds a principal.
