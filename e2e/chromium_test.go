@@ -175,8 +175,16 @@ func (b *chromium) read(from *os.File, done chan struct{}) {
 	}
 }
 
-// call sends a command and decodes its answer into v, if v is not nil.
+// call sends a command that must succeed and decodes its answer into v, if v is not nil.
 func (b *chromium) call(v any, method string, params any) {
+	b.t.Helper()
+	if refusal := b.ask(v, method, params); refusal != "" {
+		b.t.Fatalf("browser: %s: %s", method, refusal)
+	}
+}
+
+// ask is call for a command that may be refused; it returns why, or "".
+func (b *chromium) ask(v any, method string, params any) string {
 	b.t.Helper()
 	answer := make(chan devtools, 1)
 	b.mu.Lock()
@@ -194,7 +202,7 @@ func (b *chromium) call(v any, method string, params any) {
 	select {
 	case got := <-answer:
 		if got.Error != nil {
-			b.t.Fatalf("browser: %s: %s", method, got.Error.Message)
+			return got.Error.Message
 		}
 		if v != nil {
 			if err := json.Unmarshal(got.Result, v); err != nil {
@@ -204,6 +212,7 @@ func (b *chromium) call(v any, method string, params any) {
 	case <-time.After(60 * time.Second):
 		b.t.Fatalf("browser: no answer to %s within a minute", method)
 	}
+	return ""
 }
 
 // screen sets size and colour scheme.
@@ -219,14 +228,22 @@ func (b *chromium) open(to string) {
 	b.call(nil, "Page.navigate", map[string]any{"url": to})
 }
 
-// eval is the value of an expression on the page, as text; for looking, never for acting.
+// eval is the value of an expression on the page, as text; for looking, never for acting. A
+// page that is left while it is looked at is looked at again.
 func (b *chromium) eval(expression string) string {
 	b.t.Helper()
 	var out struct {
 		Result struct{ Value any }
 	}
-	b.call(&out, "Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true})
-	return fmt.Sprint(out.Result.Value)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		refusal := b.ask(&out, "Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true})
+		if refusal == "" {
+			return fmt.Sprint(out.Result.Value)
+		}
+		if leaving := strings.Contains(refusal, "navigated") || strings.Contains(refusal, "context"); !leaving || time.Now().After(deadline) {
+			b.t.Fatalf("browser: look at the page: %s", refusal)
+		}
+	}
 }
 
 // wait waits until the page has a heading, and returns the page's text.
