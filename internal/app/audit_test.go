@@ -24,7 +24,7 @@ type outage func(t *testing.T, c Config) (end func())
 // engineOf opens the store of c as another process would.
 func engineOf(t *testing.T, c Config) (db *sql.DB, postgres bool) {
 	t.Helper()
-	driver, dsn := "sqlite", "file:"+c.SQLitePath()
+	driver, dsn := "sqlite", "file:"+c.SQLitePath()+"?_pragma=busy_timeout(10000)"
 	if file := c.Store.Postgres.DSNFile; file != "" {
 		text, err := os.ReadFile(file)
 		if err != nil {
