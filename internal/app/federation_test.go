@@ -21,7 +21,7 @@ func TestWhoMayAskThisMachine(t *testing.T) {
 		"a laptop asks itself":              {"127.0.0.1", nil, "http://127.0.0.1:1/", outbound.ErrUnreachable},
 		"a laptop asks itself by name":      {"127.0.0.1", nil, "http://localhost:1/", outbound.ErrUnreachable},
 		"a laptop asks the neighbour":       {"127.0.0.1", nil, "https://192.168.0.1/", outbound.ErrRefused},
-		"a laptop asks for metadata":        {"::1", []string{"169.254.169.254:*"}, "https://169.254.169.254/", outbound.ErrRefused},
+		"a laptop asks for metadata":        {"::1", []string{"169.254.1.1:*"}, "https://169.254.1.1/", outbound.ErrRefused},
 		"a server asks itself":              {"0.0.0.0", nil, "http://127.0.0.1:1/", outbound.ErrRefused},
 		"a server at an address asks":       {"10.0.0.5", nil, "https://localhost:1/", outbound.ErrRefused},
 		"a server whose operator allows it": {"0.0.0.0", []string{"127.0.0.1:1"}, "http://127.0.0.1:1/", outbound.ErrUnreachable},
