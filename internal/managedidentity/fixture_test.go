@@ -214,12 +214,17 @@ func (f *fixture) put(host resource.ID, block resource.IdentityPatch) resource.R
 // create makes a user-assigned identity.
 func (f *fixture) create(name string) managedidentity.UserAssigned {
 	f.t.Helper()
-	u, _, err := f.CreateUserAssigned(f.t.Context(), managedidentity.UserAssignedWrite{ID: f.uai(name), Edit: func(u *managedidentity.UserAssigned, _ bool) error {
-		u.Resource.Location = "local"
-		return nil
-	}})
+	u, _, err := f.CreateUserAssigned(f.t.Context(), f.wanted(name))
 	f.check(err)
 	return u
+}
+
+// wanted is the write that makes a user-assigned identity.
+func (f *fixture) wanted(name string) managedidentity.UserAssignedWrite {
+	return managedidentity.UserAssignedWrite{ID: f.uai(name), Edit: func(u *managedidentity.UserAssigned, _ bool) error {
+		u.Resource.Location = "local"
+		return nil
+	}}
 }
 
 // alive reports whether a service principal exists.

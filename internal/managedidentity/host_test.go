@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sealring/sealring/internal/directory"
+	"github.com/sealring/sealring/internal/id"
 	"github.com/sealring/sealring/internal/managedidentity"
 	"github.com/sealring/sealring/internal/resource"
 	"github.com/sealring/sealring/internal/store"
@@ -294,6 +296,44 @@ func TestParallelAttachAndDetachLoseNothing(t *testing.T) {
 			if a, ok := r.Identity.Find(f.uai(fmt.Sprintf("new%d", i))); !ok || a.Dead() {
 				t.Errorf("new%d was lost", i)
 			}
+		}
+	})
+}
+
+// of 100 parallel creations, some of the same name, exactly one of each name creates; the
+// others find what it made, and nothing is lost.
+func TestParallelCreationsAreAllCounted(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		f := open(t, db, nil)
+		const n, names = 100, 80
+		var created atomic.Int64
+		made := make([]managedidentity.UserAssigned, n)
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() {
+				one, fresh, err := f.CreateUserAssigned(t.Context(), f.wanted(fmt.Sprintf("id%d", i%names)))
+				if err != nil {
+					t.Error(err)
+				}
+				if made[i] = one; fresh {
+					created.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if created.Load() != names {
+			t.Errorf("%d creations, want %d", created.Load(), names)
+		}
+		seen := map[id.Object]string{}
+		for i, one := range made {
+			name := fmt.Sprintf("id%d", i%names)
+			if other, known := seen[one.PrincipalID]; known && other != name || !f.alive(one.PrincipalID) {
+				t.Errorf("%s has the principal %s, alive %v, of %q", name, one.PrincipalID, f.alive(one.PrincipalID), other)
+			}
+			seen[one.PrincipalID] = name
+		}
+		if len(seen) != names {
+			t.Errorf("%d principals, want %d", len(seen), names)
 		}
 	})
 }
