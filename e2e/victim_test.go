@@ -212,6 +212,19 @@ func (v *victim) kill() {
 	v.cmd = nil
 }
 
+// diedAtItsOwnWork reports whether the server ended by a panic of what it does between requests,
+// such as preparing the next signing key; a panic in a request must not end it.
+func (v *victim) diedAtItsOwnWork() bool {
+	v.t.Helper()
+	select {
+	case <-v.died:
+		v.cmd = nil
+	case <-time.After(5 * time.Second):
+		return false
+	}
+	return strings.Contains(v.log.String(), "created by golang.org/x/sync/errgroup.(*Group).Go")
+}
+
 // stopPolitely ends the server with SIGTERM.
 func (v *victim) stopPolitely() {
 	_ = v.cmd.Process.Signal(syscall.SIGTERM)
