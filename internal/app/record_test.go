@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,6 +109,9 @@ func TestEveryDecisionIsOnRecord(t *testing.T) {
 	t.Parallel()
 	a := attack(t)
 	if a.vars["header"] == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("callers are not known on this system")
+		}
 		t.Skip("callers are not known on this system")
 	}
 	weak := map[string]string{}
